@@ -1,0 +1,121 @@
+/*
+ * A link: one connection of a worker to Redis, made of nginx's own parts
+ * (ngx_event_connect_peer, its timers) and hiredis' reply reader.  It
+ * connects, authenticates, selects the database, and hands replies up; it
+ * comes back by itself with jittered backoff.  What is sent over it and what
+ * a reply means is its owner's business: ngx_http_rum_delivery.c (events)
+ * and ngx_http_rum_status.c (reads).
+ *
+ *   owner                      link
+ *     | ngx_http_rum_link_start()|
+ *     |                          |-- connect, AUTH, SELECT
+ *     |<------ ready() ----------|
+ *     |-- ngx_http_rum_link_send |
+ *     |<------ reply() ----------|  once per reply, in order
+ *     |<------ closed() ---------|  all that was not answered is unknown
+ *     |          ...backoff...   |
+ *     |<------ ready() ----------|
+ *
+ * Nothing here outlives or touches a request.
+ */
+
+#ifndef NGX_HTTP_RUM_LINK_H
+#define NGX_HTTP_RUM_LINK_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include <hiredis/read.h>
+
+
+/* where Redis is and how to get in; made by rum_redis, lives with the cycle */
+typedef struct {
+    ngx_str_t             name;         /* as configured, for the log */
+    ngx_addr_t           *addrs;        /* resolved at start */
+    ngx_uint_t            naddrs;
+    ngx_str_t             user;
+    ngx_str_t             password;
+    ngx_uint_t            db;
+    ngx_msec_t            connect_timeout;
+    ngx_msec_t            timeout;      /* longest silence while replies are
+                                           outstanding */
+} ngx_http_rum_redis_t;
+
+
+typedef enum {
+    NGX_HTTP_RUM_LINK_DOWN = 0,         /* waiting to try again */
+    NGX_HTTP_RUM_LINK_CONNECTING,       /* TCP, AUTH or SELECT under way */
+    NGX_HTTP_RUM_LINK_READY
+} ngx_http_rum_link_state_e;
+
+
+typedef struct ngx_http_rum_link_s  ngx_http_rum_link_t;
+
+typedef void (*ngx_http_rum_link_ready_pt)(ngx_http_rum_link_t *link);
+typedef void (*ngx_http_rum_link_reply_pt)(ngx_http_rum_link_t *link,
+    void *reply);
+typedef void (*ngx_http_rum_link_closed_pt)(ngx_http_rum_link_t *link);
+
+
+struct ngx_http_rum_link_s {
+    /* set by the owner before ngx_http_rum_link_start() */
+    const ngx_http_rum_redis_t         *redis;
+    const char                         *role;       /* for the log */
+    void                               *owner;
+    ngx_http_rum_link_ready_pt          ready;
+    ngx_http_rum_link_reply_pt          reply;
+    ngx_http_rum_link_closed_pt         closed;
+    /*
+     * Called when the socket takes data again after a send that returned
+     * less than was given; may be NULL when owner only sends from reply().
+     */
+    ngx_http_rum_link_ready_pt          writable;
+    /*
+     * How replies are built: hiredis' functions.  NULL: hiredis' default
+     * redisReply objects, freed by the link after reply() returned.
+     */
+    redisReplyObjectFunctions          *functions;
+    ngx_log_t                          *log;        /* the cycle's */
+
+    /* for the owner to read */
+    ngx_http_rum_link_state_e           state;
+    ngx_uint_t                          outstanding;    /* replies to come */
+    ngx_uint_t                          connects;
+    ngx_uint_t                          failures;       /* since ready */
+    u_char                              error[128];     /* last one, a text */
+
+    /* the link's own */
+    ngx_peer_connection_t               peer;
+    ngx_connection_t                    fake;           /* owns the timer */
+    ngx_event_t                         retry;
+    redisReader                        *reader;
+    ngx_buf_t                           hello;          /* AUTH, SELECT */
+    ngx_uint_t                          handshake;      /* their replies */
+    ngx_uint_t                          addr;           /* index in use */
+    unsigned                            started:1;
+    unsigned                            stopping:1;
+};
+
+
+/* begins to connect; ready() follows, perhaps much later */
+ngx_int_t ngx_http_rum_link_start(ngx_http_rum_link_t *link);
+
+/*
+ * Writes to the socket what it takes now; only in state READY.  Returns the
+ * number of bytes taken (0: full, writable() follows) or NGX_ERROR, and then
+ * closed() has been called already.  "replies" is how many replies the bytes
+ * will cause once all of them are sent.
+ */
+ssize_t ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data,
+    size_t len, ngx_uint_t replies);
+
+/* closes now; calls closed(); tries again only if not stopping */
+void ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why);
+
+/* closes for good, without closed(): for the end of the worker */
+void ngx_http_rum_link_stop(ngx_http_rum_link_t *link);
+
+
+#endif /* NGX_HTTP_RUM_LINK_H */
