@@ -1,0 +1,236 @@
+# ngx_rum: `make help` lists the targets.
+#
+# Everything built goes to $(BUILD).  The sanitizer pass is this same file
+# with BUILD=build/asan and other flags, so each rule is written once.
+
+BUILD ?= build
+
+# Debian's nginx-dev, unless NGINX_SRC=DIR names another nginx source tree
+NGINX_SRC   ?=
+NGINX_FLAGS ?=
+
+PREFIX  ?= /usr
+DESTDIR ?=
+
+CC      ?= cc
+OPT     ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+WARN     = -W -Wall -Wextra -Werror
+SAN     ?=
+CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN) -Icore -Iaggregator
+
+LIBS     = -lhiredis -lyajl -lmsgpackc -lconfuse -lz -lm
+
+MODULE     = $(BUILD)/ngx_http_rum_module.so
+AGGREGATOR = $(BUILD)/rum-aggregator
+
+FUZZ_RUNS    ?= 20000
+FUZZ_SECONDS ?= 60
+JOBS         ?= $(shell nproc)
+
+MAKEFLAGS += --no-print-directory
+
+
+.PHONY: all
+all: module aggregator
+
+.PHONY: help
+help:
+	@echo 'make            build the module and the aggregator into $(BUILD)/'
+	@echo 'make run        show it working: Redis, nginx and the aggregator,'
+	@echo '                fed with beacons; PORT=8080, Ctrl-C ends it'
+	@echo 'make replay     send beacons to URL=http://127.0.0.1:8080/rum/beacon'
+	@echo 'make test       all tests, then the same under ASan and UBSan'
+	@echo 'make test-plain, make asan'
+	@echo '                the two halves of it; TESTS="t/unit.t ..." picks'
+	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make bench      cost of a beacon against "return 204"'
+	@echo 'make geoip      a country and ASN database from Debian'\''s libloc'
+	@echo 'make deps       install the Debian packages all this needs'
+	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
+	@echo 'make clean      remove $(BUILD)/'
+	@echo
+	@echo 'NGINX_SRC=DIR   build the module for another nginx source tree,'
+	@echo 'NGINX_FLAGS=... configured with these flags'
+
+.PHONY: deps
+deps:
+	@tools/deps
+
+# plain `make` installs nothing, but says what is missing
+$(BUILD)/deps.ok: tools/deps
+	@mkdir -p $(@D)
+	@tools/deps --check build
+	@touch $@
+
+
+# ---------------------------------------------------------------- module
+#
+# nginx's own make builds it, in a copy of the configured source tree.  That
+# make knows what a change touches, so it is always asked.
+
+NGINX_TREE = $(BUILD)/nginx-src
+MODULE_C   = $(sort $(wildcard ngx_rum_module/*.c core/*.c))
+MODULE_H   = $(sort $(wildcard ngx_rum_module/*.h core/*.h))
+
+# changes when the tree or the set of files does
+TREE_KEY := $(NGINX_SRC) $(NGINX_FLAGS) $(CC) $(OPT) $(SAN) \
+            $(MODULE_C) $(MODULE_H)
+
+$(BUILD)/tree.key: FORCE
+	@mkdir -p $(@D)
+	@echo '$(TREE_KEY)' | cmp -s - $@ || echo '$(TREE_KEY)' > $@
+
+$(NGINX_TREE)/objs/Makefile: config tools/nginx-tree $(BUILD)/tree.key \
+    | $(BUILD)/deps.ok
+	@CC='$(CC)' CC_OPT='$(OPT) $(SAN)' LD_OPT='$(SAN)' \
+	    NGINX_FLAGS='$(NGINX_FLAGS)' \
+	    tools/nginx-tree '$(NGINX_SRC)' $(NGINX_TREE)
+
+$(NGINX_TREE)/objs/ngx_http_rum_module.so: $(NGINX_TREE)/objs/Makefile FORCE
+	@$(MAKE) -s -C $(NGINX_TREE) -f objs/Makefile modules
+
+$(MODULE): $(NGINX_TREE)/objs/ngx_http_rum_module.so
+	cp $< $@
+
+.PHONY: module
+module: $(MODULE)
+
+
+# ------------------------------------------------- aggregator, unit tests
+
+OBJ          = $(BUILD)/obj
+CORE_O       = $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard core/*.c)))
+AGGREGATOR_O = $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard aggregator/*.c)))
+PARTS_O      = $(filter-out %/main.o,$(CORE_O) $(AGGREGATOR_O))
+UNITS        = $(patsubst t/unit/%.c,$(BUILD)/unit/%, \
+                 $(sort $(wildcard t/unit/test_*.c)))
+
+$(OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(AGGREGATOR): $(CORE_O) $(AGGREGATOR_O)
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/unit/test_%: $(OBJ)/t/unit/test_%.o $(PARTS_O)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+.PHONY: aggregator units
+aggregator: $(AGGREGATOR)
+units: $(UNITS)
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+
+# --------------------------------------------------------------- fuzzers
+
+FUZZ_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ = $(BUILD)/fuzz/obj
+FUZZ_O   = $(patsubst $(OBJ)/%,$(FUZZ_OBJ)/%,$(PARTS_O))
+FUZZERS  = $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard fuzz/fuzz_*.c)))
+
+$(FUZZ_OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	clang -std=gnu11 -O1 -g $(WARN) -Icore -Iaggregator \
+	    -fsanitize=fuzzer-no-link $(FUZZ_SAN) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_%: $(FUZZ_OBJ)/fuzz/fuzz_%.o $(FUZZ_O)
+	clang -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(LIBS)
+
+.PHONY: fuzzers fuzz
+fuzzers: $(FUZZERS)
+
+-include $(shell find $(FUZZ_OBJ) -name '*.d' 2>/dev/null)
+
+fuzz: deps
+	@$(MAKE) -j$(JOBS) fuzzers
+	@tools/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+
+# ----------------------------------------------------------------- tests
+
+TESTS ?= $(sort $(wildcard t/*.t))
+PROVE  = prove -j2 --timer -It/lib
+
+.PHONY: test test-plain asan asan-build
+test: deps
+	@$(MAKE) test-plain TESTS='$(TESTS)'
+	@$(MAKE) asan TESTS='$(TESTS)'
+
+test-plain:
+	@$(MAKE) -j$(JOBS) all units fuzzers
+	@echo '== tests'
+	@RUM_BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) $(PROVE) $(TESTS)
+
+# The same with everything sanitized: nginx itself is built from Debian's
+# source, with each pool allocation on its own so that ASan can see it.
+
+ASAN_NGINX = $(BUILD)/asan-nginx
+ASAN_SAN   = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(ASAN_NGINX)/nginx: tools/asan-nginx
+	@tools/asan-nginx $(ASAN_NGINX)
+
+asan-build: $(ASAN_NGINX)/nginx
+	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/asan CC=clang \
+	    OPT='-O1 -g -fno-omit-frame-pointer' SAN='$(ASAN_SAN)' \
+	    NGINX_SRC=$(ASAN_NGINX)/src \
+	    NGINX_FLAGS="$$(cat $(ASAN_NGINX)/flags)" all units
+
+asan: asan-build
+	@echo '== tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@RUM_BUILD=$(BUILD)/asan RUM_SANITIZED=1 \
+	    RUM_NGINX=$(CURDIR)/$(ASAN_NGINX)/nginx $(PROVE) $(TESTS)
+
+
+# ------------------------------------------------------------------- use
+
+PORT ?= 8080
+URL  ?= http://127.0.0.1:$(PORT)/rum/beacon
+MMDB  = $(BUILD)/geoip/country-asn.mmdb
+
+$(MMDB): tools/geoip-mmdb.pl tools/geoip-networks.py
+	@tools/deps geoip
+	@mkdir -p $(@D)
+	tools/geoip-mmdb.pl $@
+
+.PHONY: geoip run replay bench
+geoip: $(MMDB)
+
+run: deps
+	@$(MAKE) -j$(JOBS) all geoip
+	@tools/run --build $(BUILD) --port $(PORT)
+
+replay:
+	@tools/replay --url $(URL) $(REPLAY)
+
+bench: deps
+	@$(MAKE) -j$(JOBS) all
+	@bench/run
+
+
+# --------------------------------------------------------------- install
+
+MODULES_PATH ?= $(shell nginx -V 2>&1 | \
+                  sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+INSTALL = install -D
+
+.PHONY: install clean
+install: all
+	$(INSTALL) -m 644 $(MODULE) \
+	    $(DESTDIR)$(or $(MODULES_PATH),$(PREFIX)/lib/nginx/modules)/$(notdir $(MODULE))
+	$(INSTALL) -m 755 $(AGGREGATOR) $(DESTDIR)$(PREFIX)/bin/rum-aggregator
+	$(INSTALL) -m 644 conf/mod-http-rum.conf \
+	    $(DESTDIR)/usr/share/nginx/modules-available/mod-http-rum.conf
+	$(INSTALL) -m 644 conf/rum-aggregator.service \
+	    $(DESTDIR)/lib/systemd/system/rum-aggregator.service
+	test -e $(DESTDIR)/etc/ngx_rum/aggregator.conf \
+	    || $(INSTALL) -m 644 conf/aggregator.conf \
+	        $(DESTDIR)/etc/ngx_rum/aggregator.conf
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: FORCE
+FORCE:
