@@ -37,7 +37,11 @@ extern const rum_metric_t  rum_metrics[];
 /* the metric of that name, or NULL for a custom one */
 const rum_metric_t *rum_metric_find(const rum_str_t *name);
 
-/* 1 if the name may be that of a metric: length and character set */
+/*
+ * 1 if the name may be that of a metric: length, character set, and not one
+ * of the counters of docs/redis-schema.md (views, errors, sessions ...),
+ * whose keys would be the same.
+ */
 int rum_metric_name_valid(const rum_str_t *name);
 
 /* metric may be NULL: RUM_UNRATED */
