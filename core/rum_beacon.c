@@ -1,0 +1,879 @@
+/*
+ * The beacon parser's engine: yajl's callbacks walk the tables of the formats
+ * (rum_beacon_schema.h), with hard limits on depth, keys and memory.  Used by
+ * the module for every beacon, so it allocates nothing after its creation.
+ */
+
+#include "rum_beacon_schema.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUM_BEACON_ARENA    262144
+#define RUM_BEACON_BLOCK    16          /* alignment, and a block's header */
+#define RUM_BEACON_NUMBER   64          /* longest number, in characters */
+
+static void rum_beacon_reset(rum_beacon_parser_t *p, rum_event_t *event);
+static int rum_beacon_drive(rum_beacon_parser_t *p,
+    const unsigned char *data, size_t len);
+static int rum_beacon_syntax(rum_beacon_parser_t *p);
+static int rum_beacon_rest(rum_beacon_parser_t *p, const unsigned char *data,
+    size_t len);
+static size_t rum_beacon_white(const unsigned char *data, size_t len);
+
+static void *rum_beacon_malloc(void *ctx, size_t size);
+static void *rum_beacon_realloc(void *ctx, void *block, size_t size);
+static void rum_beacon_free(void *ctx, void *block);
+
+static int rum_beacon_on_null(void *ctx);
+static int rum_beacon_on_boolean(void *ctx, int value);
+static int rum_beacon_on_number(void *ctx, const char *text, size_t len);
+static int rum_beacon_on_string(void *ctx, const unsigned char *data,
+    size_t len);
+static int rum_beacon_on_start_map(void *ctx);
+static int rum_beacon_on_key(void *ctx, const unsigned char *data,
+    size_t len);
+static int rum_beacon_on_end_map(void *ctx);
+static int rum_beacon_on_start_array(void *ctx);
+static int rum_beacon_on_end_array(void *ctx);
+
+static const rum_beacon_key_t *rum_beacon_find(rum_beacon_parser_t *p,
+    rum_beacon_frame_t *frame, const rum_str_t *name);
+static int rum_beacon_push(rum_beacon_parser_t *p,
+    const rum_beacon_schema_t *schema, const rum_beacon_key_t *key,
+    void *base);
+static int rum_beacon_pop(rum_beacon_parser_t *p);
+static int rum_beacon_type(rum_beacon_parser_t *p);
+static double rum_beacon_decimal(const char *text, size_t len);
+
+
+const rum_str_t  rum_beacon_error_names[RUM_BEACON_ERROR_LAST] = {
+    rum_string("ok"),
+    rum_string("empty"),
+    rum_string("syntax"),
+    rum_string("utf8"),
+    rum_string("too_deep"),
+    rum_string("too_many_keys"),
+    rum_string("type"),
+    rum_string("format"),
+    rum_string("version"),
+    rum_string("no_page"),
+    rum_string("no_memory")
+};
+
+
+static const yajl_callbacks  rum_beacon_callbacks = {
+    rum_beacon_on_null,
+    rum_beacon_on_boolean,
+    NULL,
+    NULL,
+    rum_beacon_on_number,
+    rum_beacon_on_string,
+    rum_beacon_on_start_map,
+    rum_beacon_on_key,
+    rum_beacon_on_end_map,
+    rum_beacon_on_start_array,
+    rum_beacon_on_end_array
+};
+
+
+/* the whole body: one object, or an array of web-vitals objects */
+
+static const rum_beacon_key_t  rum_beacon_root_element = {
+    .object = &rum_beacon_web_vitals
+};
+
+static const rum_beacon_key_t  rum_beacon_root = {
+    .object = &rum_beacon_native,
+    .element = &rum_beacon_root_element
+};
+
+
+rum_beacon_parser_t *
+rum_beacon_create(void)
+{
+    rum_beacon_parser_t  *p;
+
+    p = malloc(sizeof(rum_beacon_parser_t));
+    if (p == NULL) {
+        return NULL;
+    }
+
+    p->arena = malloc(RUM_BEACON_ARENA);
+    if (p->arena == NULL) {
+        free(p);
+        return NULL;
+    }
+
+    rum_beacon_reset(p, NULL);
+
+    return p;
+}
+
+
+void
+rum_beacon_destroy(rum_beacon_parser_t *p)
+{
+    if (p == NULL) {
+        return;
+    }
+
+    free(p->arena);
+    free(p);
+}
+
+
+static void
+rum_beacon_reset(rum_beacon_parser_t *p, rum_event_t *event)
+{
+    memset(p, 0, offsetof(rum_beacon_parser_t, text));
+
+    p->event = event;
+    p->key = &rum_beacon_root;
+    p->vital = &p->root;
+    p->blank = 1;
+    p->text[0] = '\0';
+
+    p->low = p->arena;
+    p->high = p->arena + RUM_BEACON_ARENA;
+    p->last = NULL;
+}
+
+
+int
+rum_beacon_begin(rum_beacon_parser_t *p, rum_event_t *event)
+{
+    yajl_alloc_funcs  funcs;
+
+    rum_event_reset(event);
+    rum_beacon_reset(p, event);
+
+    funcs.malloc = rum_beacon_malloc;
+    funcs.realloc = rum_beacon_realloc;
+    funcs.free = rum_beacon_free;
+    funcs.ctx = p;
+
+    /* fits: the arena is empty */
+
+    p->yajl = yajl_alloc(&rum_beacon_callbacks, &funcs, p);
+
+    return p->yajl != NULL ? RUM_OK : RUM_ERROR;
+}
+
+
+int
+rum_beacon_feed(rum_beacon_parser_t *p, const unsigned char *data, size_t len)
+{
+    int     rc;
+    size_t  used;
+
+    if (p->error != RUM_BEACON_OK) {
+        return RUM_ERROR;
+    }
+
+    if (p->done) {
+        return rum_beacon_rest(p, data, len);
+    }
+
+    if (p->blank) {
+        used = rum_beacon_white(data, len);
+        p->offset += used;
+        data += used;
+        len -= used;
+    }
+
+    if (len == 0) {
+        return RUM_OK;
+    }
+
+    p->blank = 0;
+
+    rc = rum_beacon_drive(p, data, len);
+    used = yajl_get_bytes_consumed(p->yajl);
+
+    if (rc != RUM_OK) {
+        p->error_offset = p->offset + used;
+        return rc;
+    }
+
+    if (p->done) {
+        p->offset += used;
+        return rum_beacon_rest(p, data + used, len - used);
+    }
+
+    p->offset += len;
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_end(rum_beacon_parser_t *p)
+{
+    int  rc;
+
+    if (p->error != RUM_BEACON_OK) {
+        return RUM_ERROR;
+    }
+
+    p->error_offset = p->offset;
+
+    if (p->blank) {
+        return rum_beacon_fail(p, RUM_BEACON_EMPTY, "the body is empty");
+    }
+
+    if (!p->done) {
+        rc = rum_beacon_drive(p, NULL, 0);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+
+        return rum_beacon_fail(p, RUM_BEACON_SYNTAX,
+                               "parse error: premature EOF");
+    }
+
+    if (p->has_vitals) {
+        return rum_beacon_web_vitals_end(p);
+    }
+
+    if (p->has_version || p->has_metrics) {
+        return rum_beacon_native_end(p);
+    }
+
+    return rum_beacon_fail(p, RUM_BEACON_FORMAT,
+                           "this is not a known kind of beacon");
+}
+
+
+rum_beacon_error_e
+rum_beacon_error(const rum_beacon_parser_t *p)
+{
+    return p->error;
+}
+
+
+rum_format_e
+rum_beacon_format(const rum_beacon_parser_t *p)
+{
+    return p->format;
+}
+
+
+const char *
+rum_beacon_error_text(const rum_beacon_parser_t *p, size_t *offset)
+{
+    *offset = p->error_offset;
+    return p->text;
+}
+
+
+int
+rum_beacon_fail(rum_beacon_parser_t *p, rum_beacon_error_e error,
+    const char *text)
+{
+    if (p->error == RUM_BEACON_OK) {
+        p->error = error;
+        snprintf(p->text, sizeof(p->text), "%s", text);
+    }
+
+    return RUM_ERROR;
+}
+
+
+/*
+ * data NULL: the end.  yajl does not look whether it got memory, so its
+ * allocator leaves by longjmp() when the arena is used up: all that yajl
+ * holds is in the arena, nothing is lost.
+ */
+static int
+rum_beacon_drive(rum_beacon_parser_t *p, const unsigned char *data,
+    size_t len)
+{
+    yajl_status  status;
+
+    if (setjmp(p->no_memory) != 0) {
+        return rum_beacon_fail(p, RUM_BEACON_NO_MEMORY,
+                               "the beacon needs too much memory");
+    }
+
+    if (data != NULL) {
+        status = yajl_parse(p->yajl, data, len);
+
+    } else {
+        status = yajl_complete_parse(p->yajl);
+    }
+
+    if (status == yajl_status_error) {
+        return rum_beacon_syntax(p);
+    }
+
+    /* canceled by a callback: an error, or the value is complete */
+
+    return p->error == RUM_BEACON_OK ? RUM_OK : RUM_ERROR;
+}
+
+
+static int
+rum_beacon_syntax(rum_beacon_parser_t *p)
+{
+    char                *text;
+    rum_beacon_error_e   error;
+
+    /* without "verbose" the text holds nothing of the input */
+
+    text = (char *) yajl_get_error(p->yajl, 0, NULL, 0);
+    text[strcspn(text, "\n")] = '\0';
+
+    error = strstr(text, "UTF8") != NULL ? RUM_BEACON_UTF8
+                                         : RUM_BEACON_SYNTAX;
+
+    return rum_beacon_fail(p, error, text);
+}
+
+
+/*
+ * What follows the value.  Not left to yajl: it takes an unfinished token
+ * there ("{} tru") for a good end.
+ */
+static int
+rum_beacon_rest(rum_beacon_parser_t *p, const unsigned char *data, size_t len)
+{
+    size_t  n;
+
+    n = rum_beacon_white(data, len);
+    p->offset += n;
+
+    if (n < len) {
+        p->error_offset = p->offset;
+        return rum_beacon_fail(p, RUM_BEACON_SYNTAX,
+                               "parse error: trailing garbage");
+    }
+
+    return RUM_OK;
+}
+
+
+static size_t
+rum_beacon_white(const unsigned char *data, size_t len)
+{
+    size_t  n;
+
+    for (n = 0; n < len; n++) {
+        if (data[n] != ' ' && data[n] != '\n' && data[n] != '\r'
+            && data[n] != '\t')
+        {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
+unsigned char *
+rum_beacon_alloc(rum_beacon_parser_t *p, size_t len)
+{
+    if (len > (size_t) (p->high - p->low)) {
+        return NULL;
+    }
+
+    p->high -= len;
+
+    return p->high;
+}
+
+
+/*
+ * yajl's blocks.  Each has its size in front; the newest can grow where it
+ * is, which is what yajl's buffers do.
+ */
+static void *
+rum_beacon_malloc(void *ctx, size_t size)
+{
+    size_t                n;
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (size > RUM_BEACON_ARENA) {
+        longjmp(p->no_memory, 1);
+    }
+
+    n = RUM_BEACON_BLOCK + ((size + RUM_BEACON_BLOCK - 1)
+                            & ~(size_t) (RUM_BEACON_BLOCK - 1));
+
+    if (n > (size_t) (p->high - p->low)) {
+        longjmp(p->no_memory, 1);
+    }
+
+    memcpy(p->low, &size, sizeof(size_t));
+
+    p->last = p->low + RUM_BEACON_BLOCK;
+    p->low += n;
+
+    return p->last;
+}
+
+
+static void *
+rum_beacon_realloc(void *ctx, void *block, size_t size)
+{
+    void                 *new;
+    size_t                old;
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (block == NULL) {
+        return rum_beacon_malloc(ctx, size);
+    }
+
+    memcpy(&old, (unsigned char *) block - RUM_BEACON_BLOCK, sizeof(size_t));
+
+    if (size <= old) {
+        return block;
+    }
+
+    if (block == p->last) {
+        p->low = p->last - RUM_BEACON_BLOCK;
+        return rum_beacon_malloc(ctx, size);
+    }
+
+    new = rum_beacon_malloc(ctx, size);
+    memcpy(new, block, old);
+
+    return new;
+}
+
+
+static void
+rum_beacon_free(void *ctx, void *block)
+{
+    (void) ctx;
+    (void) block;
+}
+
+
+static int
+rum_beacon_on_null(void *ctx)
+{
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    return p->depth != 0 || rum_beacon_type(p);
+}
+
+
+static int
+rum_beacon_on_boolean(void *ctx, int value)
+{
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+    (void) value;
+
+    return p->key == NULL || rum_beacon_type(p);
+}
+
+
+static int
+rum_beacon_on_number(void *ctx, const char *text, size_t len)
+{
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (p->key == NULL) {
+        return 1;
+    }
+
+    if (p->key->number == NULL) {
+        return rum_beacon_type(p);
+    }
+
+    return p->key->number(p, p->key, rum_beacon_decimal(text, len)) == RUM_OK;
+}
+
+
+static int
+rum_beacon_on_string(void *ctx, const unsigned char *data, size_t len)
+{
+    rum_str_t             value;
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (p->key == NULL) {
+        return 1;
+    }
+
+    if (p->key->string == NULL) {
+        return rum_beacon_type(p);
+    }
+
+    value.len = len;
+    value.data = (unsigned char *) data;
+
+    return p->key->string(p, p->key, &value) == RUM_OK;
+}
+
+
+static int
+rum_beacon_on_start_map(void *ctx)
+{
+    void                       *base;
+    rum_beacon_parser_t        *p;
+    const rum_beacon_schema_t  *schema;
+
+    p = ctx;
+
+    if (p->key == NULL) {
+        return rum_beacon_push(p, NULL, NULL, NULL);
+    }
+
+    schema = p->key->object;
+    if (schema == NULL) {
+        return rum_beacon_type(p);
+    }
+
+    if (schema->begin != NULL) {
+        base = schema->begin(p);
+        if (base == NULL) {
+            p->key = NULL;
+            return rum_beacon_push(p, NULL, NULL, NULL);
+        }
+
+    } else {
+        base = p->depth ? p->frames[p->depth - 1].base : p->event;
+    }
+
+    return rum_beacon_push(p, schema, NULL, base);
+}
+
+
+static int
+rum_beacon_on_key(void *ctx, const unsigned char *data, size_t len)
+{
+    rum_str_t             name;
+    rum_beacon_frame_t   *frame;
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (++p->keys > RUM_BEACON_KEYS) {
+        rum_beacon_fail(p, RUM_BEACON_TOO_MANY_KEYS, "too many keys");
+        return 0;
+    }
+
+    if (p->skip) {
+        return 1;
+    }
+
+    name.len = len;
+    name.data = (unsigned char *) data;
+
+    frame = &p->frames[p->depth - 1];
+    frame->key = rum_beacon_find(p, frame, &name);
+    p->key = frame->key;
+
+    return p->error == RUM_BEACON_OK;
+}
+
+
+static int
+rum_beacon_on_end_map(void *ctx)
+{
+    rum_beacon_parser_t        *p;
+    const rum_beacon_schema_t  *schema;
+
+    p = ctx;
+
+    if (p->skip == 0) {
+        schema = p->frames[p->depth - 1].schema;
+
+        if (schema->end != NULL && schema->end(p) != RUM_OK) {
+            return 0;
+        }
+    }
+
+    return rum_beacon_pop(p);
+}
+
+
+static int
+rum_beacon_on_start_array(void *ctx)
+{
+    void                 *base;
+    rum_beacon_parser_t  *p;
+
+    p = ctx;
+
+    if (p->key == NULL) {
+        return rum_beacon_push(p, NULL, NULL, NULL);
+    }
+
+    if (p->key->element == NULL) {
+        return rum_beacon_type(p);
+    }
+
+    base = p->depth ? p->frames[p->depth - 1].base : p->event;
+
+    return rum_beacon_push(p, NULL, p->key->element, base);
+}
+
+
+static int
+rum_beacon_on_end_array(void *ctx)
+{
+    return rum_beacon_pop(ctx);
+}
+
+
+/*
+ * Clients send the keys of an object in the same order every time, and the
+ * tables have that order: the search begins behind the key found last.
+ */
+static const rum_beacon_key_t *
+rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
+    const rum_str_t *name)
+{
+    size_t                      i, n;
+    const rum_beacon_key_t     *key;
+    const rum_beacon_schema_t  *schema;
+
+    schema = frame->schema;
+    i = frame->next;
+
+    do {
+        for (n = 0; n < schema->n; n++, i++) {
+            if (i >= schema->n) {
+                i = 0;
+            }
+
+            key = &schema->keys[i];
+
+            if (key->name.len == name->len
+                && memcmp(key->name.data, name->data, name->len) == 0)
+            {
+                if (schema == frame->schema) {
+                    frame->next = i + 1;
+                }
+
+                return key;
+            }
+        }
+
+        if (schema->name != NULL) {
+            return schema->name(p, name);
+        }
+
+        schema = schema->next;
+        i = 0;
+
+    } while (schema != NULL);
+
+    return NULL;
+}
+
+
+/* opens an object (schema) or an array (key of elements), or skips one */
+
+static int
+rum_beacon_push(rum_beacon_parser_t *p, const rum_beacon_schema_t *schema,
+    const rum_beacon_key_t *key, void *base)
+{
+    rum_beacon_frame_t  *frame;
+
+    if (p->error != RUM_BEACON_OK) {
+        return 0;
+    }
+
+    if (p->depth + p->skip == RUM_BEACON_DEPTH) {
+        rum_beacon_fail(p, RUM_BEACON_TOO_DEEP, "nested too deep");
+        return 0;
+    }
+
+    if (base == NULL) {
+        p->skip++;
+        return 1;
+    }
+
+    frame = &p->frames[p->depth++];
+
+    frame->schema = schema;
+    frame->key = key;
+    frame->base = base;
+    frame->next = 0;
+
+    p->key = key;
+
+    return 1;
+}
+
+
+/* returns 0, which makes yajl stop, at the end of the body's value */
+
+static int
+rum_beacon_pop(rum_beacon_parser_t *p)
+{
+    if (p->skip) {
+        p->skip--;
+
+    } else {
+        p->depth--;
+
+        if (p->depth == 0) {
+            p->done = 1;
+            return 0;
+        }
+    }
+
+    if (p->skip == 0) {
+        p->key = p->frames[p->depth - 1].key;
+    }
+
+    return 1;
+}
+
+
+/* "metrics.lcp: a number is expected"; always 0, for yajl's callbacks */
+
+static int
+rum_beacon_type(rum_beacon_parser_t *p)
+{
+    int                      n;
+    char                     text[sizeof(p->text)];
+    size_t                   i;
+    const char              *sep;
+    const rum_str_t         *name;
+    const rum_beacon_key_t  *key;
+
+    n = 0;
+
+    for (i = 0; i < p->depth; i++) {
+        key = p->frames[i].key;
+        name = &key->name;
+
+        if (rum_str_is(name, "*") && p->metric != NULL) {
+            name = &p->metric->name;
+        }
+
+        if (name->len != 0) {
+            n += snprintf(text + n, sizeof(text) - n, "%s%.*s",
+                          n ? "." : "", (int) name->len, name->data);
+        }
+    }
+
+    if (n == 0) {
+        rum_beacon_fail(p, RUM_BEACON_FORMAT,
+                        "an object or an array of objects is expected");
+        return 0;
+    }
+
+    sep = ": ";
+
+#define rum_beacon_expected(handler, what)                                    \
+    if (p->key->handler != NULL) {                                            \
+        n += snprintf(text + n, sizeof(text) - n, "%s" what, sep);            \
+        sep = " or ";                                                         \
+    }
+
+    rum_beacon_expected(string, "a string")
+    rum_beacon_expected(number, "a number")
+    rum_beacon_expected(object, "an object")
+    rum_beacon_expected(element, "an array")
+
+    snprintf(text + n, sizeof(text) - n, " is expected");
+
+    rum_beacon_fail(p, RUM_BEACON_TYPE, text);
+
+    return 0;
+}
+
+
+/*
+ * The number nearest to its decimal text.  Up to 2^53 and 10^22 both factors
+ * are exact doubles, so that one division or multiplication rounds once, as
+ * strtod() would, which does all others.
+ */
+static double
+rum_beacon_decimal(const char *text, size_t len)
+{
+    int          exp, e, sign;
+    char         copy[RUM_BEACON_NUMBER];
+    double       value;
+    uint64_t     m;
+    const char  *c, *end;
+
+    static const double  pow10[] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+        1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+    };
+
+    if (len >= sizeof(copy)) {
+        return NAN;
+    }
+
+    c = text;
+    end = text + len;
+    m = 0;
+    exp = 0;
+
+    if (*c == '-') {
+        c++;
+    }
+
+    for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
+        if (m > (1ull << 53)) {
+            goto slow;
+        }
+
+        m = m * 10 + (uint64_t) (*c - '0');
+    }
+
+    if (c < end && *c == '.') {
+        for (c++; c < end && *c >= '0' && *c <= '9'; c++) {
+            if (m > (1ull << 53)) {
+                goto slow;
+            }
+
+            m = m * 10 + (uint64_t) (*c - '0');
+            exp--;
+        }
+    }
+
+    if (c < end) {
+        c++;
+        sign = 1;
+        e = 0;
+
+        if (*c == '-' || *c == '+') {
+            sign = *c == '-' ? -1 : 1;
+            c++;
+        }
+
+        for ( /* void */ ; c < end && e < 1000; c++) {
+            e = e * 10 + (*c - '0');
+        }
+
+        exp += sign * e;
+    }
+
+    if (m > (1ull << 53) || exp < -22 || exp > 22) {
+        goto slow;
+    }
+
+    value = (double) m;
+    value = exp < 0 ? value / pow10[-exp] : value * pow10[exp];
+
+    return *text == '-' ? -value : value;
+
+slow:
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+
+    return strtod(copy, NULL);
+}

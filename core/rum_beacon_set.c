@@ -1,0 +1,435 @@
+/*
+ * What the formats of the beacon parser have in common: how a value of the
+ * JSON becomes a value of the event.  Everything is copied, cut to its limit
+ * and cleaned here, so that no later part meets a string that is not UTF-8
+ * or a number that is not finite.
+ */
+
+#include "rum_beacon_schema.h"
+#include "rum_page.h"
+#include "rum_utf8.h"
+
+#include <strings.h>
+
+static int rum_beacon_ascii(const unsigned char *data, size_t len);
+static size_t rum_beacon_clean(unsigned char *data, size_t len);
+
+#define rum_beacon_target(p, key)                                             \
+    ((void *) ((char *) (p)->frames[(p)->depth - 1].base + (key)->offset))
+
+
+int
+rum_beacon_copy(rum_beacon_parser_t *p, const rum_str_t *value, size_t limit,
+    rum_str_t *copy)
+{
+    size_t          len;
+    unsigned char  *data;
+
+    if (value->len == 0) {
+        rum_str_null(copy);
+        return RUM_OK;
+    }
+
+    len = value->len;
+
+    if (len > limit) {
+        len = rum_utf8_cut(value->data, len, limit);
+        p->event->cut[RUM_CUT_STRINGS]++;
+    }
+
+    data = rum_beacon_alloc(p, len);
+    if (data == NULL) {
+        return rum_beacon_fail(p, RUM_BEACON_NO_MEMORY,
+                               "the beacon needs too much memory");
+    }
+
+    memcpy(data, value->data, len);
+
+    if (!rum_beacon_ascii(data, len)) {
+        len = rum_beacon_clean(data, len);
+    }
+
+    copy->len = len;
+    copy->data = data;
+
+    return RUM_OK;
+}
+
+
+/* 1 if there is neither NUL nor anything above 0x7f */
+
+static int
+rum_beacon_ascii(const unsigned char *data, size_t len)
+{
+    uint64_t  word, bad;
+
+    bad = 0;
+
+    for ( /* void */ ; len >= 8; data += 8, len -= 8) {
+        memcpy(&word, data, 8);
+        bad |= word | (word - 0x0101010101010101ull);
+    }
+
+    for ( /* void */ ; len > 0; data++, len--) {
+        bad |= *data | (uint64_t) (*data == 0) << 7;
+    }
+
+    return (bad & 0x8080808080808080ull) == 0;
+}
+
+
+/*
+ * In place, never longer.  yajl has checked the shape of UTF-8 sequences,
+ * but lets overlong ones pass and writes lone surrogates ("\udc00") as if
+ * they were characters.
+ */
+static size_t
+rum_beacon_clean(unsigned char *data, size_t len)
+{
+    size_t          i, n;
+    unsigned char  *out;
+
+    out = data;
+
+    for (i = 0; i < len; i += n) {
+
+        if (data[i] == '\0') {
+            n = 1;
+            continue;
+        }
+
+        n = rum_utf8_char(data + i, len - i);
+
+        if (n != 0) {
+            memmove(out, data + i, n);
+            out += n;
+            continue;
+        }
+
+        *out++ = '?';
+
+        for (n = 1; i + n < len && (data[i + n] & 0xc0) == 0x80; n++) {
+            /* void */
+        }
+    }
+
+    return out - data;
+}
+
+
+void
+rum_beacon_strip_url(rum_str_t *url)
+{
+    size_t  i;
+
+    for (i = 0; i < url->len; i++) {
+        if (url->data[i] == '?' || url->data[i] == '#') {
+            url->len = i;
+            return;
+        }
+    }
+}
+
+
+/*
+ * "at f (https://a.test/x.js?token=1:10:5)" -> "at f (https://a.test/x.js:10:5)"
+ * A URL ends at white space, a quote, a bracket; its query also at the line
+ * number that browsers write behind it.
+ */
+void
+rum_beacon_strip_text(rum_str_t *text)
+{
+    int             url, query;
+    size_t          i;
+    unsigned char   c, *d, *out;
+
+    d = text->data;
+    out = d;
+    url = 0;
+    query = 0;
+
+    for (i = 0; i < text->len; i++) {
+        c = d[i];
+
+        if (c <= ' ' || c == '"' || c == '\'' || c == ')' || c == '>'
+            || c == ']' || c == '}')
+        {
+            url = 0;
+            query = 0;
+
+        } else if (c == ':') {
+            if (i + 2 < text->len && d[i + 1] == '/' && d[i + 2] == '/') {
+                url = 1;
+
+            } else if (i + 1 < text->len && d[i + 1] >= '0'
+                       && d[i + 1] <= '9')
+            {
+                query = 0;
+            }
+
+        } else if (url && (c == '?' || c == '#')) {
+            query = 1;
+        }
+
+        if (!query) {
+            *out++ = c;
+        }
+    }
+
+    text->len = out - d;
+}
+
+
+uint32_t
+rum_beacon_count(rum_beacon_parser_t *p, double value)
+{
+    if (value >= 0 && value <= RUM_MAX_COUNT) {
+        return (uint32_t) value;
+    }
+
+    p->event->cut[RUM_CUT_RANGE]++;
+
+    return value > RUM_MAX_COUNT ? RUM_MAX_COUNT : 0;
+}
+
+
+int
+rum_beacon_set_string(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    const rum_str_t *value)
+{
+    return rum_beacon_copy(p, value, key->limit, rum_beacon_target(p, key));
+}
+
+
+int
+rum_beacon_set_url(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    const rum_str_t *value)
+{
+    rum_str_t  url;
+
+    url = *value;
+    rum_beacon_strip_url(&url);
+
+    return rum_beacon_copy(p, &url, key->limit, rum_beacon_target(p, key));
+}
+
+
+int
+rum_beacon_set_text(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    const rum_str_t *value)
+{
+    int         rc;
+    rum_str_t  *text;
+
+    text = rum_beacon_target(p, key);
+
+    rc = rum_beacon_copy(p, value, key->limit, text);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    rum_beacon_strip_text(text);
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_set_count(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    double value)
+{
+    *(uint32_t *) rum_beacon_target(p, key) = rum_beacon_count(p, value);
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_set_amount(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    double value)
+{
+    if (value >= 0 && value <= RUM_METRIC_CUSTOM_MAX) {
+        *(double *) rum_beacon_target(p, key) = value + 0.0;
+
+    } else {
+        p->event->cut[RUM_CUT_RANGE]++;
+    }
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_set_dim(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    const rum_str_t *value)
+{
+    int        rc;
+    rum_str_t  copy;
+
+    rc = rum_beacon_copy(p, value, RUM_LEN_VALUE, &copy);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    (void) rum_event_set_dim(p->event, &key->name, &copy);
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_set_nav(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+    const rum_str_t *value)
+{
+    int        rc;
+    size_t     i;
+    rum_str_t  copy;
+
+    static const rum_str_t  nav = rum_string("nav");
+
+    (void) key;
+
+    rc = rum_beacon_copy(p, value, RUM_LEN_VALUE, &copy);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < copy.len; i++) {
+        if (copy.data[i] == '-') {
+            copy.data[i] = '_';
+        }
+    }
+
+    (void) rum_event_set_dim(p->event, &nav, &copy);
+
+    return RUM_OK;
+}
+
+
+/* the same metric again replaces the value before */
+
+int
+rum_beacon_metric(rum_beacon_parser_t *p, const rum_metric_t *metric,
+    const rum_str_t *name, double value, const rum_str_t *id)
+{
+    double               max;
+    uint32_t             i;
+    uint64_t             bit;
+    rum_event_t         *event;
+    rum_event_metric_t  *m;
+
+    event = p->event;
+    max = metric != NULL ? metric->max : RUM_METRIC_CUSTOM_MAX;
+
+    if (!(value >= 0 && value <= max)) {
+        event->cut[RUM_CUT_RANGE]++;
+        return RUM_OK;
+    }
+
+    /* one bit per name, so that there is nothing to search for at first */
+
+    bit = 1ull << ((metric != NULL ? (size_t) (metric - rum_metrics)
+                                   : name->len + name->data[0]) & 63);
+    i = event->nmetrics;
+
+    if (p->seen & bit) {
+        for (i = 0; i < event->nmetrics; i++) {
+            if (rum_str_eq(&event->metrics[i].name, name)) {
+                break;
+            }
+        }
+    }
+
+    if (i == RUM_MAX_METRICS) {
+        event->cut[RUM_CUT_METRICS]++;
+        return RUM_OK;
+    }
+
+    if (i == event->nmetrics) {
+        event->nmetrics++;
+        p->seen |= bit;
+    }
+
+    m = &event->metrics[i];
+    m->metric = metric;
+    m->name = *name;
+    m->value = value + 0.0;     /* no -0 */
+    m->id = *id;
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_page(rum_beacon_parser_t *p, const rum_str_t *url)
+{
+    rum_str_t       group;
+    rum_event_t    *event;
+
+    event = p->event;
+
+    group.data = rum_beacon_alloc(p, RUM_LEN_PAGE);
+    if (group.data == NULL) {
+        return rum_beacon_fail(p, RUM_BEACON_NO_MEMORY,
+                               "the beacon needs too much memory");
+    }
+
+    event->url = *url;
+    event->path = rum_page_path(&event->url, NULL);
+
+    group.len = rum_page_group(&event->path, group.data, RUM_LEN_PAGE);
+    event->page = group;
+
+    return RUM_OK;
+}
+
+
+int
+rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
+{
+    size_t        i;
+    rum_str_t     host, own, path, group;
+    rum_event_t  *event;
+
+    event = p->event;
+
+    if (from->len == 0) {
+        return RUM_OK;
+    }
+
+    path = rum_page_path(from, &host);
+    (void) rum_page_path(&event->url, &own);
+
+    if (host.len == 0 && from->data[0] != '/') {
+        return RUM_OK;
+    }
+
+    group.len = rum_utf8_cut(host.data, host.len, RUM_LEN_PAGE);
+    group.data = rum_beacon_alloc(p, RUM_LEN_PAGE);
+
+    if (group.data == NULL) {
+        return rum_beacon_fail(p, RUM_BEACON_NO_MEMORY,
+                               "the beacon needs too much memory");
+    }
+
+    if (host.len == 0
+        || (host.len == own.len
+            && strncasecmp((char *) host.data, (char *) own.data, host.len)
+               == 0))
+    {
+        group.len = rum_page_group(&path, group.data, RUM_LEN_PAGE);
+
+    } else {
+        for (i = 0; i < group.len; i++) {
+            group.data[i] = host.data[i];
+
+            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
+                group.data[i] |= 0x20;
+            }
+        }
+    }
+
+    event->from = group;
+
+    return RUM_OK;
+}

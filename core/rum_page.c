@@ -1,0 +1,435 @@
+/*
+ * The built-in page grouping: see rum_page.h, and docs/beacon.md for the
+ * rules with examples.  Called for every beacon.
+ */
+
+#include "rum_page.h"
+#include "rum_utf8.h"
+
+#define RUM_PAGE_UUID         36
+#define RUM_PAGE_HEX          16        /* an id from this length on, */
+#define RUM_PAGE_HEX_DIGIT    8         /* or this one with a digit in it */
+#define RUM_PAGE_RANDOM       20        /* letters and digits at random */
+#define RUM_PAGE_EXTENSION    5         /* longest file extension */
+
+/* classes of characters in a segment */
+#define RUM_PAGE_LOWER        0x01
+#define RUM_PAGE_UPPER        0x02
+#define RUM_PAGE_DIGIT        0x04
+#define RUM_PAGE_ALNUM        0x07
+#define RUM_PAGE_JOIN         0x08      /* "-" and "_" */
+#define RUM_PAGE_OTHER        0x10
+
+static void rum_page_host(const rum_str_t *authority, rum_str_t *host);
+static size_t rum_page_segment(const rum_str_t *segment, unsigned char *buf,
+    size_t size);
+static size_t rum_page_extension(const rum_str_t *segment);
+static int rum_page_id(const unsigned char *data, size_t len);
+static int rum_page_uuid(const unsigned char *data, size_t len);
+static int rum_page_random(const unsigned char *data, size_t len);
+static unsigned rum_page_class(unsigned char c);
+static int rum_page_hex(unsigned char c);
+static size_t rum_page_copy(const unsigned char *data, size_t len,
+    unsigned char *buf, size_t size);
+static size_t rum_page_utf8(const unsigned char *data, size_t len);
+
+
+rum_str_t
+rum_page_path(const rum_str_t *url, rum_str_t *host)
+{
+    rum_str_t       path, authority;
+    unsigned char  *c, *end;
+
+    static unsigned char  root[] = "/";
+
+    rum_str_null(&authority);
+
+    if (url->len == 0) {
+        c = root + 1;
+        end = c;
+
+    } else {
+        c = url->data;
+        end = c + url->len;
+    }
+
+    /* SCHEME "://" or "//", then the authority up to the path */
+
+    while (c < end && ((rum_page_class(*c) & RUM_PAGE_ALNUM) || *c == '+'
+                       || *c == '-' || *c == '.'))
+    {
+        c++;
+    }
+
+    if (c < end && *c == ':') {
+        c++;
+
+    } else {
+        c = end - url->len;
+    }
+
+    if (end - c >= 2 && c[0] == '/' && c[1] == '/') {
+        c += 2;
+        authority.data = c;
+
+        while (c < end && *c != '/' && *c != '?' && *c != '#') {
+            c++;
+        }
+
+        authority.len = c - authority.data;
+    }
+
+    while (c < end && *c != '/' && *c != '?' && *c != '#') {
+        c++;
+    }
+
+    path.data = c;
+
+    while (c < end && *c != '?' && *c != '#') {
+        c++;
+    }
+
+    path.len = c - path.data;
+
+    if (path.len == 0) {
+        path.len = 1;
+        path.data = root;
+    }
+
+    if (host != NULL) {
+        rum_page_host(&authority, host);
+    }
+
+    return path;
+}
+
+
+/* [userinfo@]host[:port]; an IPv6 address has brackets around */
+
+static void
+rum_page_host(const rum_str_t *authority, rum_str_t *host)
+{
+    size_t  i, start, end;
+
+    start = 0;
+
+    for (i = 0; i < authority->len; i++) {
+        if (authority->data[i] == '@') {
+            start = i + 1;
+        }
+    }
+
+    end = start;
+
+    if (end < authority->len && authority->data[end] == '[') {
+        while (end < authority->len && authority->data[end] != ']') {
+            end++;
+        }
+    }
+
+    while (end < authority->len && authority->data[end] != ':') {
+        end++;
+    }
+
+    host->len = end - start;
+    host->data = host->len != 0 ? authority->data + start : NULL;
+}
+
+
+size_t
+rum_page_group(const rum_str_t *path, unsigned char *buf, size_t size)
+{
+    size_t     i, n, len;
+    rum_str_t  segment;
+
+    if (size > RUM_LEN_PAGE) {
+        size = RUM_LEN_PAGE;
+    }
+
+    if (size == 0) {
+        return 0;
+    }
+
+    len = 0;
+    i = 0;
+
+    while (i < path->len) {
+
+        if (path->data[i] == '/') {
+            i++;
+            continue;
+        }
+
+        segment.data = path->data + i;
+        segment.len = 0;
+
+        while (i < path->len && path->data[i] != '/'
+               && path->data[i] != ';')
+        {
+            segment.len++;
+            i++;
+        }
+
+        while (i < path->len && path->data[i] != '/') {
+            i++;
+        }
+
+        if (segment.len == 0) {
+            continue;
+        }
+
+        /* at least the slash and one byte, or it ends here */
+
+        if (size - len < 2) {
+            break;
+        }
+
+        n = rum_page_segment(&segment, buf + len + 1, size - len - 1);
+
+        if (n == 0) {
+            break;
+        }
+
+        buf[len] = '/';
+        len += n + 1;
+    }
+
+    if (len == 0) {
+        buf[0] = '/';
+        return 1;
+    }
+
+    return len;
+}
+
+
+static size_t
+rum_page_segment(const rum_str_t *segment, unsigned char *buf, size_t size)
+{
+    size_t  stem, len;
+
+    static const rum_str_t  id = rum_string(":id");
+
+    stem = segment->len - rum_page_extension(segment);
+
+    if (!rum_page_id(segment->data, stem)) {
+        return rum_page_copy(segment->data, segment->len, buf, size);
+    }
+
+    len = id.len < size ? id.len : size;
+    memcpy(buf, id.data, len);
+
+    return len + rum_page_copy(segment->data + stem, segment->len - stem,
+                               buf + len, size - len);
+}
+
+
+/* the length of ".html" in "1.html"; 0 if there is none */
+
+static size_t
+rum_page_extension(const rum_str_t *segment)
+{
+    size_t    n;
+    unsigned  class, seen;
+
+    seen = 0;
+
+    for (n = 0; n < segment->len && n <= RUM_PAGE_EXTENSION; n++) {
+
+        if (segment->data[segment->len - n - 1] == '.') {
+            return (seen & ~RUM_PAGE_DIGIT) != 0 ? n + 1 : 0;
+        }
+
+        class = rum_page_class(segment->data[segment->len - n - 1]);
+
+        if (!(class & RUM_PAGE_ALNUM)) {
+            return 0;
+        }
+
+        seen |= class;
+    }
+
+    return 0;
+}
+
+
+static int
+rum_page_id(const unsigned char *data, size_t len)
+{
+    size_t  i, digits, hex;
+
+    if (len == 0) {
+        return 0;
+    }
+
+    digits = 0;
+    hex = 0;
+
+    for (i = 0; i < len; i++) {
+        if (data[i] >= '0' && data[i] <= '9') {
+            digits++;
+
+        } else if (rum_page_hex(data[i])) {
+            hex++;
+
+        } else {
+            break;
+        }
+    }
+
+    if (i == len) {
+        return hex == 0 || len >= RUM_PAGE_HEX
+               || (len >= RUM_PAGE_HEX_DIGIT && digits != 0);
+    }
+
+    if (len == RUM_PAGE_UUID && rum_page_uuid(data, len)) {
+        return 1;
+    }
+
+    return len >= RUM_PAGE_RANDOM && rum_page_random(data, len);
+}
+
+
+static int
+rum_page_uuid(const unsigned char *data, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (data[i] != '-') {
+                return 0;
+            }
+
+        } else if (!rum_page_hex(data[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Tells "dQw4w9WgXcQ0Yz3mK1pA" from "Summer-Sale-2024-All-Items": letters
+ * and digits at random change between lower case, upper case and digit at
+ * every second character or so, words do not.  Words joined by "-" change
+ * more often than one word, so more is asked for there.
+ */
+static int
+rum_page_random(const unsigned char *data, size_t len)
+{
+    size_t    i, changes;
+    unsigned  class, last, seen;
+
+    changes = 0;
+    last = 0;
+    seen = 0;
+
+    for (i = 0; i < len; i++) {
+        class = rum_page_class(data[i]);
+        seen |= class;
+
+        if (class == RUM_PAGE_OTHER) {
+            return 0;
+        }
+
+        if (class == RUM_PAGE_JOIN) {
+            continue;
+        }
+
+        changes += last != 0 && class != last;
+        last = class;
+    }
+
+    if (!(seen & RUM_PAGE_DIGIT)
+        || !(seen & (RUM_PAGE_LOWER | RUM_PAGE_UPPER)))
+    {
+        return 0;
+    }
+
+    return seen & RUM_PAGE_JOIN ? changes * 2 >= len
+                                : changes * 10 >= len * 3;
+}
+
+
+static unsigned
+rum_page_class(unsigned char c)
+{
+    if (c >= 'a' && c <= 'z') {
+        return RUM_PAGE_LOWER;
+    }
+
+    if (c >= 'A' && c <= 'Z') {
+        return RUM_PAGE_UPPER;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return RUM_PAGE_DIGIT;
+    }
+
+    return c == '-' || c == '_' ? RUM_PAGE_JOIN : RUM_PAGE_OTHER;
+}
+
+
+static int
+rum_page_hex(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
+           || (c >= 'A' && c <= 'F');
+}
+
+
+/*
+ * Whole characters only, as many as fit; what must not stand in a page group
+ * is percent-encoded.
+ */
+static size_t
+rum_page_copy(const unsigned char *data, size_t len, unsigned char *buf,
+    size_t size)
+{
+    size_t  i, n, out;
+
+    static const char  hex[] = "0123456789ABCDEF";
+
+    out = 0;
+
+    for (i = 0; i < len; i += n) {
+        n = rum_page_utf8(data + i, len - i);
+
+        if (n != 0) {
+            if (n > size - out) {
+                break;
+            }
+
+            memcpy(buf + out, data + i, n);
+            out += n;
+            continue;
+        }
+
+        if (size - out < 3) {
+            break;
+        }
+
+        buf[out++] = '%';
+        buf[out++] = hex[data[i] >> 4];
+        buf[out++] = hex[data[i] & 0x0f];
+
+        n = 1;
+    }
+
+    return out;
+}
+
+
+/* the length of a printable character; 0 if it is none, or not UTF-8 */
+
+static size_t
+rum_page_utf8(const unsigned char *data, size_t len)
+{
+    if (data[0] >= 0x20 && data[0] < 0x7f) {
+        return 1;
+    }
+
+    return data[0] < 0x80 ? 0 : rum_utf8_char(data, len);
+}
