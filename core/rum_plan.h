@@ -1,0 +1,140 @@
+/*
+ * What to read from Redis to answer a question, and in which order: names
+ * first (sites and, for the overview, the aggregators' health), then what
+ * each site's index knows, then the rollups, and last the sessions of the
+ * rows that are shown.  Each step waits for the one before it.
+ *
+ * No I/O: whoever owns the plan sends the commands it asks for, in that
+ * order or any other, and hands back each reply with its read.
+ *
+ *   while (rum_plan_next(plan, &read, &command) == RUM_OK) { send }
+ *   on a reply:  outcome = rum_plan_reply(plan, &read, &reply);
+ *
+ * Used by the status location, one plan for each answer that is made.
+ */
+
+#ifndef RUM_PLAN_H
+#define RUM_PLAN_H
+
+#include "rum_report.h"
+
+#define RUM_PLAN_READS_MAX     20000    /* keys of one answer */
+#define RUM_PLAN_WINDOWS       1024
+
+/* spans up to these are answered from minutes, from hours, else from days */
+#define RUM_PLAN_MINUTES       (6 * 3600)
+#define RUM_PLAN_HOURS         (35 * 86400)
+
+typedef struct {
+    rum_resolution_e       res;
+    uint64_t               start;
+} rum_window_t;
+
+typedef enum {
+    RUM_READ_SITES = 0,                 /* SMEMBERS */
+    RUM_READ_HEALTH,                    /* HGETALL */
+    RUM_READ_LAG,                       /* XINFO GROUPS */
+    RUM_READ_LEASE,                     /* EXISTS */
+    RUM_READ_INDEX,                     /* SMEMBERS */
+    RUM_READ_ROLLUP,                    /* HGETALL */
+    RUM_READ_SESSIONS                   /* PFCOUNT, all windows */
+} rum_read_e;
+
+/* what a reply answers; opaque to the owner of the plan */
+typedef struct {
+    rum_read_e             type;
+    uint32_t               partition;
+    uint32_t               site;
+    uint32_t               column;      /* a metric, then the counters */
+    uint32_t               window;
+    uint32_t               row;
+} rum_read_t;
+
+/* as hiredis' redisFormatCommandArgv() takes it; until the next one */
+typedef struct {
+    int                    argc;
+    const char           **argv;
+    size_t                *argvlen;
+} rum_command_t;
+
+/*
+ * An array comes flat: its elements, and theirs, as texts, with integers in
+ * decimal and nothing for nil.
+ */
+typedef struct {
+    const rum_str_t       *items;
+    size_t                 nitems;
+    int64_t                integer;
+    rum_str_t              error;       /* an error reply, else empty */
+} rum_reply_t;
+
+typedef enum {
+    RUM_PLAN_RUNNING = 0,
+    RUM_PLAN_DONE,                      /* the report is complete */
+    RUM_PLAN_REFUSED,                   /* the question is: parameter, error */
+    RUM_PLAN_UNAVAILABLE,               /* Redis says no: error */
+    RUM_PLAN_FAILED                     /* no memory */
+} rum_plan_e;
+
+typedef enum {
+    RUM_STEP_NAMES = 0,
+    RUM_STEP_INDEX,
+    RUM_STEP_ROLLUPS,
+    RUM_STEP_SESSIONS
+} rum_step_e;
+
+typedef struct {
+    rum_plan_e             outcome;
+    rum_str_t              parameter;
+    char                   error[128];
+
+    const rum_query_t     *query;
+    rum_report_t          *report;
+    uint32_t               partitions;
+
+    rum_step_e             step;
+    rum_read_t             next;        /* of this step */
+    uint32_t               outstanding; /* reads without a reply */
+
+    rum_str_t              dimension;   /* "by" as the index writes it */
+    unsigned char          dimension_data[512];
+
+    unsigned               asked:1;     /* all reads of this step */
+    unsigned               health:1;    /* to be read */
+    unsigned               indexed:1;   /* some site has an index ... */
+    unsigned               found:1;     /* ... and some has "by" in it */
+
+    uint32_t               nwindows;
+    rum_window_t           windows[RUM_PLAN_WINDOWS];
+
+    size_t                 used;        /* of keys */
+    size_t                 size;
+    char                  *keys;
+    const char            *argv[RUM_PLAN_WINDOWS + 2];
+    size_t                 argvlen[RUM_PLAN_WINDOWS + 2];
+} rum_plan_t;
+
+/* now is Unix seconds; the query must outlive the plan; NULL: no memory */
+rum_plan_t *rum_plan_create(const rum_query_t *query, uint32_t partitions,
+    uint64_t now);
+void rum_plan_destroy(rum_plan_t *plan);
+
+/*
+ * RUM_OK: send this.  RUM_DECLINED: nothing now; go on after a reply, or
+ * the outcome is no longer RUM_PLAN_RUNNING.
+ */
+int rum_plan_next(rum_plan_t *plan, rum_read_t *read,
+    rum_command_t *command);
+
+rum_plan_e rum_plan_reply(rum_plan_t *plan, const rum_read_t *read,
+    const rum_reply_t *reply);
+
+/*
+ * Covers from .. to, both on edges of res, with as few windows as there are:
+ * a coarser one wherever a whole one fits.  Returns their number, or
+ * RUM_FULL.
+ */
+int rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
+    rum_window_t *windows, int max);
+
+#endif /* RUM_PLAN_H */

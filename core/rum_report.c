@@ -1,0 +1,878 @@
+/*
+ * The report's inside: names, the hash table of groups, adding up, and the
+ * order of the rows.  How it is written out is in rum_report_json.c and
+ * rum_report_prometheus.c.
+ */
+
+#include <stdlib.h>
+
+#include "rum_report.h"
+
+#define RUM_REPORT_CHAINS      64
+#define RUM_REPORT_NUMBER_MAX  1e15     /* sums of these fit into 64 bits */
+
+typedef struct {
+    double                 key;         /* ascending */
+    rum_report_group_t    *group;
+} rum_report_order_t;
+
+
+static void rum_report_free_site(rum_report_site_t *site);
+static void rum_report_free_group(rum_report_group_t *group,
+    uint32_t nmetrics);
+static int rum_report_compare(const rum_str_t *a, const rum_str_t *b);
+static int rum_report_compare_metric(const rum_report_metric_t *metric,
+    const rum_metric_t *known, const rum_str_t *name);
+static int rum_report_copy(rum_report_t *report, rum_str_t *dst,
+    const rum_str_t *src);
+static int rum_report_group(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, rum_report_group_t **group);
+static int rum_report_new_group(rum_report_t *report,
+    rum_report_site_t *site, const rum_str_t *value, uint32_t hash,
+    rum_report_group_t **group);
+static int rum_report_grow(rum_report_t *report, rum_report_site_t *site);
+static uint32_t rum_report_hash(const rum_str_t *value);
+static int rum_report_number(const rum_str_t *text, double *number);
+static int rum_report_rows(const rum_report_t *report,
+    const rum_report_site_t *site, int metric, rum_report_rows_t *rows);
+static double rum_report_metric_key(const rum_query_t *query,
+    const rum_histogram_t *h);
+static double rum_report_counter_key(const rum_query_t *query,
+    const rum_report_site_t *site, const rum_report_group_t *group);
+static int rum_report_counted(const rum_report_site_t *site,
+    const rum_report_group_t *group);
+static int rum_report_order(const void *one, const void *two);
+
+
+const rum_str_t  rum_health_names[RUM_HEALTH_LAST] = {
+    rum_string("events"),
+    rum_string("duplicates"),
+    rum_string("lost"),
+    rum_string("late"),
+    rum_string("rejected"),
+    rum_string("replaced"),
+    rum_string("forgotten"),
+    rum_string("other")
+};
+
+
+rum_report_t *
+rum_report_create(const rum_query_t *query)
+{
+    rum_report_t  *report;
+
+    report = calloc(1, sizeof(rum_report_t));
+    if (report == NULL) {
+        return NULL;
+    }
+
+    report->query = query;
+    rum_histogram_init(&report->scratch);
+    msgpack_unpacked_init(&report->unpacked);
+
+    if (query->site.len
+        && rum_report_add_site(report, &query->site) != RUM_OK)
+    {
+        rum_report_destroy(report);
+        return NULL;
+    }
+
+    return report;
+}
+
+
+void
+rum_report_destroy(rum_report_t *report)
+{
+    uint32_t  i;
+
+    for (i = 0; i < report->nsites; i++) {
+        rum_report_free_site(&report->sites[i]);
+    }
+
+    free(report->sites);
+    rum_histogram_free(&report->scratch);
+    msgpack_unpacked_destroy(&report->unpacked);
+    free(report);
+}
+
+
+static void
+rum_report_free_site(rum_report_site_t *site)
+{
+    uint32_t  i;
+
+    for (i = 0; i < site->ngroups; i++) {
+        rum_report_free_group(site->groups[i], site->nmetrics);
+    }
+
+    for (i = 0; i < site->nmetrics; i++) {
+        free(site->metrics[i].rows.groups);
+        free(site->metrics[i].name.data);
+    }
+
+    free(site->name.data);
+    free(site->metrics);
+    free(site->groups);
+    free(site->chains);
+    free(site->rows.groups);
+}
+
+
+static void
+rum_report_free_group(rum_report_group_t *group, uint32_t nmetrics)
+{
+    uint32_t  i;
+
+    for (i = 0; group->histograms != NULL && i < nmetrics; i++) {
+        if (group->histograms[i] != NULL) {
+            rum_histogram_free(group->histograms[i]);
+            free(group->histograms[i]);
+        }
+    }
+
+    free(group->histograms);
+    free(group->value.data);
+    free(group);
+}
+
+
+int
+rum_report_add_site(rum_report_t *report, const rum_str_t *name)
+{
+    int                 cmp;
+    uint32_t            i;
+    rum_report_site_t  *sites;
+
+    if (name->len == 0 || name->len > RUM_LEN_VALUE) {
+        return RUM_DECLINED;
+    }
+
+    for (i = report->nsites; i > 0; i--) {
+        cmp = rum_report_compare(&report->sites[i - 1].name, name);
+
+        if (cmp == 0) {
+            return RUM_OK;
+        }
+
+        if (cmp < 0) {
+            break;
+        }
+    }
+
+    if (report->nsites == RUM_REPORT_SITES) {
+        return RUM_DECLINED;
+    }
+
+    sites = realloc(report->sites,
+                    (report->nsites + 1) * sizeof(rum_report_site_t));
+    if (sites == NULL) {
+        return RUM_ERROR;
+    }
+
+    report->sites = sites;
+
+    memmove(&sites[i + 1], &sites[i],
+            (report->nsites - i) * sizeof(rum_report_site_t));
+    memset(&sites[i], 0, sizeof(rum_report_site_t));
+    report->nsites++;
+
+    return rum_report_copy(report, &sites[i].name, name);
+}
+
+
+int
+rum_report_add_metric(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *name)
+{
+    int                   cmp;
+    uint32_t              i;
+    rum_counter_e         counter;
+    const rum_metric_t   *known;
+    rum_report_metric_t  *metrics;
+
+    counter = rum_counter_find(name);
+    if (counter != RUM_COUNTER_LAST) {
+        site->counters[counter] = 1;
+        return RUM_OK;
+    }
+
+    if (!rum_metric_name_valid(name)) {
+        return RUM_DECLINED;
+    }
+
+    known = rum_metric_find(name);
+
+    for (i = site->nmetrics; i > 0; i--) {
+        cmp = rum_report_compare_metric(&site->metrics[i - 1], known, name);
+
+        if (cmp == 0) {
+            return RUM_OK;
+        }
+
+        if (cmp < 0) {
+            break;
+        }
+    }
+
+    if (site->nmetrics == RUM_REPORT_METRICS) {
+        return RUM_DECLINED;
+    }
+
+    metrics = realloc(site->metrics,
+                      (site->nmetrics + 1) * sizeof(rum_report_metric_t));
+    if (metrics == NULL) {
+        return RUM_ERROR;
+    }
+
+    site->metrics = metrics;
+
+    memmove(&metrics[i + 1], &metrics[i],
+            (site->nmetrics - i) * sizeof(rum_report_metric_t));
+    memset(&metrics[i], 0, sizeof(rum_report_metric_t));
+    site->nmetrics++;
+
+    metrics[i].metric = known;
+
+    return rum_report_copy(report, &metrics[i].name, name);
+}
+
+
+void
+rum_report_cut_sites(rum_report_t *report)
+{
+    report->total_sites = report->nsites;
+
+    while (report->nsites > report->query->limit) {
+        rum_report_free_site(&report->sites[--report->nsites]);
+    }
+}
+
+
+int
+rum_report_begin(rum_report_t *report)
+{
+    int                     rc;
+    uint32_t                i;
+    rum_report_group_t     *group;
+    static const rum_str_t  all = rum_string(RUM_ALL_VALUE);
+
+    if (!rum_str_is(&report->query->by, RUM_ALL)) {
+        return RUM_OK;
+    }
+
+    for (i = 0; i < report->nsites; i++) {
+        rc = rum_report_group(report, &report->sites[i], &all, &group);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* as the index and the answer are ordered: known metrics, then by name */
+
+static int
+rum_report_compare_metric(const rum_report_metric_t *metric,
+    const rum_metric_t *known, const rum_str_t *name)
+{
+    if (metric->metric == NULL && known == NULL) {
+        return rum_report_compare(&metric->name, name);
+    }
+
+    if (metric->metric == NULL || known == NULL) {
+        return metric->metric == NULL ? 1 : -1;
+    }
+
+    return (metric->metric > known) - (metric->metric < known);
+}
+
+
+static int
+rum_report_compare(const rum_str_t *a, const rum_str_t *b)
+{
+    int     cmp;
+    size_t  len;
+
+    len = a->len < b->len ? a->len : b->len;
+
+    cmp = len ? memcmp(a->data, b->data, len) : 0;
+    if (cmp != 0) {
+        return cmp;
+    }
+
+    return (a->len > b->len) - (a->len < b->len);
+}
+
+
+static int
+rum_report_copy(rum_report_t *report, rum_str_t *dst, const rum_str_t *src)
+{
+    dst->len = 0;
+
+    dst->data = malloc(src->len + 1);
+    if (dst->data == NULL) {
+        return RUM_ERROR;
+    }
+
+    if (src->len) {
+        memcpy(dst->data, src->data, src->len);
+    }
+
+    dst->len = src->len;
+    report->memory += src->len + 1;
+
+    return RUM_OK;
+}
+
+
+int
+rum_report_histogram(rum_report_t *report, rum_report_site_t *site,
+    uint32_t metric, const rum_str_t *value, const rum_str_t *packed)
+{
+    int                  rc;
+    size_t               size;
+    rum_histogram_t     *h;
+    rum_report_group_t  *group;
+
+    rc = rum_histogram_decode(&report->scratch, packed->data, packed->len);
+    if (rc != RUM_OK) {
+        report->unreadable++;
+        return RUM_OK;
+    }
+
+    rc = rum_report_group(report, site, value, &group);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    h = group->histograms[metric];
+
+    if (h == NULL) {
+        h = malloc(sizeof(rum_histogram_t));
+        if (h == NULL) {
+            return RUM_ERROR;
+        }
+
+        rum_histogram_init(h);
+        group->histograms[metric] = h;
+        report->memory += sizeof(rum_histogram_t);
+    }
+
+    size = h->size;
+
+    rc = rum_histogram_merge(h, &report->scratch);
+
+    if (rc == RUM_ERROR) {
+        return rc;
+    }
+
+    if (rc != RUM_OK) {
+        report->unreadable++;
+    }
+
+    report->memory += h->size - size;
+
+    return report->memory > RUM_REPORT_MEMORY ? RUM_FULL : RUM_OK;
+}
+
+
+int
+rum_report_counter(rum_report_t *report, rum_report_site_t *site,
+    rum_counter_e counter, const rum_str_t *value, const rum_str_t *packed)
+{
+    int                    rc;
+    size_t                 off;
+    int64_t                n;
+    msgpack_object        *object;
+    rum_report_group_t    *group;
+    msgpack_unpack_return  status;
+
+    off = 0;
+    status = MSGPACK_UNPACK_PARSE_ERROR;
+
+    if (packed->len > 0) {
+        status = msgpack_unpack_next(&report->unpacked,
+                                     (const char *) packed->data,
+                                     packed->len, &off);
+    }
+
+    object = &report->unpacked.data;
+
+    if (status != MSGPACK_UNPACK_SUCCESS || off != packed->len
+        || (object->type != MSGPACK_OBJECT_POSITIVE_INTEGER
+            && object->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        || (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER
+            && object->via.u64 > INT64_MAX))
+    {
+        report->unreadable++;
+        return RUM_OK;
+    }
+
+    n = object->via.i64;
+
+    rc = rum_report_group(report, site, value, &group);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    if (__builtin_add_overflow(group->counters[counter], n,
+                               &group->counters[counter]))
+    {
+        group->counters[counter] = n > 0 ? INT64_MAX : INT64_MIN;
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_report_group(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, rum_report_group_t **group)
+{
+    uint32_t                i, hash;
+    static const rum_str_t  other = rum_string(RUM_OTHER);
+
+    if (value->len > RUM_REPORT_VALUE_MAX) {
+        value = &other;
+    }
+
+    for ( ;; ) {
+        hash = rum_report_hash(value);
+        i = site->nchains ? site->chains[hash & (site->nchains - 1)] : 0;
+
+        while (i > 0) {
+            *group = site->groups[i - 1];
+
+            if ((*group)->hash == hash
+                && rum_str_eq(&(*group)->value, value))
+            {
+                return RUM_OK;
+            }
+
+            i = (*group)->next;
+        }
+
+        if (site->ngroups < RUM_REPORT_GROUPS
+            || rum_str_eq(value, &other))
+        {
+            break;
+        }
+
+        value = &other;
+    }
+
+    if (rum_str_eq(value, &other)) {
+        site->limited = 1;
+    }
+
+    return rum_report_new_group(report, site, value, hash, group);
+}
+
+
+static int
+rum_report_new_group(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, uint32_t hash, rum_report_group_t **group)
+{
+    int                  rc;
+    size_t               size;
+    uint32_t            *chain;
+    rum_report_group_t  *g;
+
+    if (report->memory > RUM_REPORT_MEMORY) {
+        return RUM_FULL;
+    }
+
+    if (site->ngroups == site->size) {
+        rc = rum_report_grow(report, site);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    g = calloc(1, sizeof(rum_report_group_t));
+    if (g == NULL) {
+        return RUM_ERROR;
+    }
+
+    size = (site->nmetrics + 1) * sizeof(rum_histogram_t *);
+    g->histograms = calloc(1, size);
+
+    if (g->histograms == NULL
+        || rum_report_copy(report, &g->value, value) != RUM_OK)
+    {
+        rum_report_free_group(g, 0);
+        return RUM_ERROR;
+    }
+
+    report->memory += sizeof(rum_report_group_t) + size;
+
+    chain = &site->chains[hash & (site->nchains - 1)];
+
+    g->hash = hash;
+    g->next = *chain;
+
+    site->groups[site->ngroups++] = g;
+    *chain = site->ngroups;
+
+    *group = g;
+
+    return RUM_OK;
+}
+
+
+/* one chain per place for a group, so that chains stay short */
+
+static int
+rum_report_grow(rum_report_t *report, rum_report_site_t *site)
+{
+    uint32_t              i, n, *chains, *chain;
+    rum_report_group_t  **groups;
+
+    n = site->size ? site->size * 2 : RUM_REPORT_CHAINS;
+
+    groups = realloc(site->groups, n * sizeof(rum_report_group_t *));
+    if (groups == NULL) {
+        return RUM_ERROR;
+    }
+
+    site->groups = groups;
+
+    chains = calloc(n, sizeof(uint32_t));
+    if (chains == NULL) {
+        return RUM_ERROR;
+    }
+
+    for (i = 0; i < site->ngroups; i++) {
+        chain = &chains[groups[i]->hash & (n - 1)];
+        groups[i]->next = *chain;
+        *chain = i + 1;
+    }
+
+    free(site->chains);
+    site->chains = chains;
+    site->nchains = n;
+
+    report->memory += (n - site->size)
+                      * (sizeof(rum_report_group_t *) + sizeof(uint32_t));
+    site->size = n;
+
+    return RUM_OK;
+}
+
+
+/* FNV-1a */
+
+static uint32_t
+rum_report_hash(const rum_str_t *value)
+{
+    size_t    i;
+    uint32_t  hash;
+
+    hash = 2166136261u;
+
+    for (i = 0; i < value->len; i++) {
+        hash = (hash ^ value->data[i]) * 16777619u;
+    }
+
+    return hash;
+}
+
+
+void
+rum_report_health(rum_report_t *report, const rum_str_t *name,
+    const rum_str_t *text)
+{
+    double                number;
+    uint32_t              i;
+    rum_report_health_t  *health;
+
+    health = &report->health;
+
+    if (rum_report_number(text, &number) != RUM_OK) {
+        return;
+    }
+
+    if (rum_str_is(name, "flushed_at")) {
+        if (health->flushed == 0 || number < health->flushed_at) {
+            health->flushed_at = number;
+        }
+
+        health->flushed++;
+        return;
+    }
+
+    if (rum_str_is(name, "events_per_second")) {
+        health->events_per_second += number;
+        return;
+    }
+
+    for (i = 0; i < RUM_HEALTH_LAST; i++) {
+        if (rum_str_eq(name, &rum_health_names[i])) {
+            health->counts[i] += number;
+            return;
+        }
+    }
+}
+
+
+void
+rum_report_lag(rum_report_t *report, const rum_str_t *text)
+{
+    double  number;
+
+    if (rum_report_number(text, &number) == RUM_OK) {
+        report->health.lag += number;
+        report->health.lagging++;
+    }
+}
+
+
+/* digits, and perhaps a point and digits: as the aggregator writes them */
+
+static int
+rum_report_number(const rum_str_t *text, double *number)
+{
+    size_t  i;
+    double  n, unit;
+
+    n = 0;
+    unit = 0;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] == '.' && unit == 0) {
+            unit = 1;
+            continue;
+        }
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return RUM_DECLINED;
+        }
+
+        if (unit == 0) {
+            n = n * 10 + (text->data[i] - '0');
+
+        } else {
+            unit /= 10;
+            n += (text->data[i] - '0') * unit;
+        }
+    }
+
+    if (text->len == 0 || n >= RUM_REPORT_NUMBER_MAX) {
+        return RUM_DECLINED;
+    }
+
+    *number = n;
+
+    return RUM_OK;
+}
+
+
+int
+rum_report_arrange(rum_report_t *report)
+{
+    int                 rc;
+    uint32_t            i, m;
+    rum_report_site_t  *site;
+
+    for (i = 0; i < report->nsites; i++) {
+        site = &report->sites[i];
+
+        for (m = 0; m < site->nmetrics; m++) {
+            rc = rum_report_rows(report, site, m, &site->metrics[m].rows);
+            if (rc != RUM_OK) {
+                return rc;
+            }
+        }
+
+        rc = rum_report_rows(report, site, -1, &site->rows);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* metric -1 is the counters */
+
+static int
+rum_report_rows(const rum_report_t *report, const rum_report_site_t *site,
+    int metric, rum_report_rows_t *rows)
+{
+    double                    key;
+    uint32_t                  i, n;
+    const rum_query_t        *query;
+    const rum_histogram_t    *h;
+    rum_report_order_t       *order;
+    rum_report_group_t       *group;
+
+    query = report->query;
+
+    order = malloc((site->ngroups + 1) * sizeof(rum_report_order_t));
+    if (order == NULL) {
+        return RUM_ERROR;
+    }
+
+    n = 0;
+
+    for (i = 0; i < site->ngroups; i++) {
+        group = site->groups[i];
+
+        if (metric < 0) {
+            if (!rum_report_counted(site, group)) {
+                continue;
+            }
+
+            key = rum_report_counter_key(query, site, group);
+
+        } else {
+            h = group->histograms[metric];
+
+            if (h == NULL || h->count == 0) {
+                continue;
+            }
+
+            key = rum_report_metric_key(query, h);
+        }
+
+        order[n].key = query->descending ? -key : key;
+        order[n].group = group;
+        n++;
+    }
+
+    qsort(order, n, sizeof(rum_report_order_t), rum_report_order);
+
+    rows->total = n;
+    rows->n = n < query->limit ? n : query->limit;
+
+    rows->groups = malloc((rows->n + 1) * sizeof(rum_report_group_t *));
+    if (rows->groups == NULL) {
+        free(order);
+        return RUM_ERROR;
+    }
+
+    /* by value, largest first, is the one order a key cannot say */
+
+    for (i = 0; i < rows->n; i++) {
+        rows->groups[i] = query->sort == RUM_SORT_VALUE && query->descending
+                          ? order[n - 1 - i].group : order[i].group;
+    }
+
+    free(order);
+
+    return RUM_OK;
+}
+
+
+static double
+rum_report_metric_key(const rum_query_t *query, const rum_histogram_t *h)
+{
+    switch (query->sort) {
+
+    case RUM_SORT_VALUE:
+        return 0;
+
+    case RUM_SORT_SUM:
+        return rum_histogram_sum(h);
+
+    case RUM_SORT_MEAN:
+        return rum_histogram_sum(h) / h->count;
+
+    case RUM_SORT_MIN:
+        return h->min;
+
+    case RUM_SORT_MAX:
+        return h->max;
+
+    case RUM_SORT_GOOD:
+        return h->ratings[RUM_GOOD];
+
+    case RUM_SORT_NEEDS_IMPROVEMENT:
+        return h->ratings[RUM_NEEDS_IMPROVEMENT];
+
+    case RUM_SORT_POOR:
+        return h->ratings[RUM_POOR];
+
+    case RUM_SORT_QUANTILE:
+        return rum_histogram_quantile(h, query->sort_by / 100000.0);
+
+    default:
+        return h->count;
+    }
+}
+
+
+/* without a counter in "sort" the first one that was read decides */
+
+static double
+rum_report_counter_key(const rum_query_t *query,
+    const rum_report_site_t *site, const rum_report_group_t *group)
+{
+    uint32_t  i;
+
+    if (query->sort == RUM_SORT_VALUE) {
+        return 0;
+    }
+
+    if (query->sort == RUM_SORT_COUNTER) {
+        return group->counters[query->sort_by];
+    }
+
+    for (i = 0; i < RUM_COUNTER_LAST; i++) {
+        if (site->counters[i]) {
+            return group->counters[i];
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+rum_report_counted(const rum_report_site_t *site,
+    const rum_report_group_t *group)
+{
+    uint32_t  i;
+
+    if (rum_str_is(&group->value, RUM_ALL_VALUE)) {
+        return 1;
+    }
+
+    for (i = 0; i < RUM_COUNTER_LAST; i++) {
+        if (site->counters[i] && group->counters[i] != 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+rum_report_order(const void *one, const void *two)
+{
+    const rum_report_order_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
+    }
+
+    return rum_report_compare(&a->group->value, &b->group->value);
+}
+
+
+size_t
+rum_report_quantile_name(uint32_t quantile, unsigned char *buf)
+{
+    buf[0] = 'p';
+
+    return 1 + rum_number_fixed(quantile, 3, buf + 1);
+}
