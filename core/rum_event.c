@@ -3,6 +3,7 @@
  */
 
 #include "rum_event.h"
+#include "rum_utf8.h"
 
 
 const rum_str_t  rum_cut_names[RUM_CUT_LAST] = {
@@ -91,4 +92,31 @@ rum_utf8_cut(const unsigned char *s, size_t len, size_t max)
     }
 
     return max;
+}
+
+
+int
+rum_utf8_valid(const unsigned char *s, size_t len)
+{
+    size_t  n;
+
+    while (len > 0) {
+
+        if (*s < 0x80) {
+            s++;
+            len--;
+            continue;
+        }
+
+        n = rum_utf8_char(s, len);
+
+        if (n == 0) {
+            return 0;
+        }
+
+        s += n;
+        len -= n;
+    }
+
+    return 1;
 }

@@ -153,4 +153,7 @@ const rum_str_t *rum_event_dim(const rum_event_t *event,
 /* the longest prefix of s that is at most max bytes and whole UTF-8 */
 size_t rum_utf8_cut(const unsigned char *s, size_t len, size_t max);
 
+/* 1 if all of it is UTF-8 */
+int rum_utf8_valid(const unsigned char *s, size_t len);
+
 #endif /* RUM_EVENT_H */

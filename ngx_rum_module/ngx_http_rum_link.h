@@ -27,7 +27,11 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 
-#include <hiredis/read.h>
+#include <hiredis/hiredis.h>
+
+
+/* how long a quitting worker tries to deliver what it holds */
+#define NGX_HTTP_RUM_LINK_DRAIN  5000
 
 
 /* where Redis is and how to get in; made by rum_redis, lives with the cycle */
@@ -78,24 +82,29 @@ struct ngx_http_rum_link_s {
      */
     redisReplyObjectFunctions          *functions;
     ngx_log_t                          *log;        /* the cycle's */
+    /*
+     * 1 while the owner has something to send: a quitting worker then goes
+     * on trying for NGX_HTTP_RUM_LINK_DRAIN.  Set it by
+     * ngx_http_rum_link_pending().
+     */
+    unsigned                            pending:1;
 
     /* for the owner to read */
     ngx_http_rum_link_state_e           state;
     ngx_uint_t                          outstanding;    /* replies to come */
     ngx_uint_t                          connects;
-    ngx_uint_t                          failures;       /* since ready */
+    ngx_uint_t                          failures;       /* in a row */
     u_char                              error[128];     /* last one, a text */
 
     /* the link's own */
     ngx_peer_connection_t               peer;
-    ngx_connection_t                    fake;           /* owns the timer */
+    ngx_connection_t                    dummy;      /* for the timer's log */
     ngx_event_t                         retry;
+    ngx_msec_t                          quit;       /* when to give up */
     redisReader                        *reader;
-    ngx_buf_t                           hello;          /* AUTH, SELECT */
-    ngx_uint_t                          handshake;      /* their replies */
-    ngx_uint_t                          addr;           /* index in use */
-    unsigned                            started:1;
-    unsigned                            stopping:1;
+    ngx_uint_t                          handshake;  /* replies to come */
+    ngx_uint_t                          addr;       /* index in use */
+    unsigned                            stopped:1;
 };
 
 
@@ -111,7 +120,16 @@ ngx_int_t ngx_http_rum_link_start(ngx_http_rum_link_t *link);
 ssize_t ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data,
     size_t len, ngx_uint_t replies);
 
-/* closes now; calls closed(); tries again only if not stopping */
+void ngx_http_rum_link_pending(ngx_http_rum_link_t *link,
+    ngx_uint_t pending);
+
+/* the owner got a reply it wanted: the failures are over */
+void ngx_http_rum_link_works(ngx_http_rum_link_t *link);
+
+/*
+ * Closes now, calls closed(), and tries again after a while.  "why" goes to
+ * the log; use it after a reply that means "not now", such as -LOADING.
+ */
 void ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why);
 
 /* closes for good, without closed(): for the end of the worker */

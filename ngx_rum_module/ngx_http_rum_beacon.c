@@ -1,0 +1,788 @@
+/*
+ * The beacon endpoint: the content handler of a location with rum_beacon.
+ *
+ *   headers -> method, origin, privacy -> body -> inflate -> parse
+ *           -> enrich -> delivery -> answer
+ *
+ * Parsing, enrichment and encoding happen in one go without giving the
+ * worker away, so one parser and one event serve all requests of a worker.
+ */
+
+#include "ngx_http_rum_answer.h"
+#include "ngx_http_rum_delivery.h"
+
+#include "rum_inflate.h"
+
+
+#define NGX_HTTP_RUM_FILE_PIECE  16384
+
+
+typedef struct {
+    ngx_http_rum_ctx_t            ctx;          /* must be first */
+    ngx_http_request_t           *request;
+    ngx_http_rum_headers_t        headers;
+    ngx_http_rum_waiter_t         waiter;       /* rum_ack stored */
+    ngx_event_t                   timer;
+    size_t                        received;     /* bytes of the body */
+    unsigned                      inflating:1;
+} ngx_http_rum_beacon_t;
+
+
+/* one per worker */
+static struct {
+    rum_beacon_parser_t          *parser;
+    rum_inflate_t                *inflate;
+    rum_event_t                   event;
+} ngx_http_rum_worker;
+
+
+static ngx_http_rum_beacon_t *ngx_http_rum_beacon_create(
+    ngx_http_request_t *r);
+static void ngx_http_rum_beacon_cleanup(void *data);
+static ngx_int_t ngx_http_rum_beacon_get(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b);
+static ngx_int_t ngx_http_rum_beacon_post(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b);
+static void ngx_http_rum_beacon_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rum_beacon_parse(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b);
+static int ngx_http_rum_beacon_buf(ngx_http_rum_beacon_t *b, ngx_buf_t *buf);
+static int ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b,
+    const u_char *data, size_t len);
+static int ngx_http_rum_beacon_sink(void *data, const unsigned char *out,
+    size_t len);
+static ngx_int_t ngx_http_rum_beacon_refused(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b, int rc);
+static ngx_int_t ngx_http_rum_beacon_take(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b);
+static ngx_int_t ngx_http_rum_beacon_enrich(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b, rum_event_t *event);
+static ngx_int_t ngx_http_rum_beacon_page(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b, rum_event_t *event);
+static ngx_int_t ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
+    ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event);
+static ngx_int_t ngx_http_rum_beacon_copy(ngx_http_request_t *r,
+    ngx_str_t *to, const rum_str_t *from);
+static ngx_uint_t ngx_http_rum_beacon_hash(const rum_event_t *event);
+static ngx_int_t ngx_http_rum_beacon_wait(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b);
+static void ngx_http_rum_beacon_stored(ngx_http_rum_waiter_t *waiter);
+static void ngx_http_rum_beacon_timeout(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_rum_beacon_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_rum_worker.parser = rum_beacon_create();
+    ngx_http_rum_worker.inflate = rum_inflate_create();
+
+    if (ngx_http_rum_worker.parser == NULL
+        || ngx_http_rum_worker.inflate == NULL)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "rum: no memory for the beacon parser");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_rum_beacon_exit_process(void)
+{
+    rum_beacon_destroy(ngx_http_rum_worker.parser);
+    rum_inflate_destroy(ngx_http_rum_worker.inflate);
+}
+
+
+ngx_int_t
+ngx_http_rum_beacon_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_rum_beacon_t    *b;
+    ngx_http_rum_loc_conf_t  *rlcf;
+
+    b = ngx_http_rum_beacon_create(r);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_rum_headers(r, &b->headers);
+
+    if (!(r->method & (NGX_HTTP_POST|NGX_HTTP_GET|NGX_HTTP_OPTIONS))) {
+        return ngx_http_rum_answer_method(r, &b->ctx);
+    }
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+
+    if (!ngx_http_rum_origin_allowed(rlcf->origins, &b->headers)) {
+        return ngx_http_rum_answer_error(r, &b->ctx, NGX_HTTP_FORBIDDEN,
+                                         NGX_HTTP_RUM_ORIGIN,
+                                         "this origin may not send beacons",
+                                         0);
+    }
+
+    rc = ngx_http_rum_answer_cors(r, &b->headers);
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_http_rum_answer_preflight(r, &b->ctx, &b->headers);
+    }
+
+    if (rlcf->privacy != NGX_HTTP_RUM_PRIVACY_OFF && b->headers.opted_out) {
+        return ngx_http_rum_answer_empty(r, &b->ctx, NGX_HTTP_RUM_PRIVACY);
+    }
+
+    if (r->method == NGX_HTTP_GET) {
+        return ngx_http_rum_beacon_get(r, b);
+    }
+
+    return ngx_http_rum_beacon_post(r, b);
+}
+
+
+static ngx_http_rum_beacon_t *
+ngx_http_rum_beacon_create(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_rum_beacon_t  *b;
+
+    /* the context and its clean-up in one allocation */
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_rum_beacon_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_rum_beacon_cleanup;
+
+    b = cln->data;
+    ngx_memzero(b, sizeof(ngx_http_rum_beacon_t));
+    b->request = r;
+
+    ngx_http_set_ctx(r, &b->ctx, ngx_http_rum_module);
+
+    return b;
+}
+
+
+/* the request is over, whichever way */
+
+static void
+ngx_http_rum_beacon_cleanup(void *data)
+{
+    ngx_http_rum_beacon_t *b = data;
+
+    ngx_http_rum_delivery_forget(&b->waiter);
+
+    if (b->timer.timer_set) {
+        ngx_del_timer(&b->timer);
+    }
+
+    if (b->ctx.result == NGX_HTTP_RUM_NONE) {
+        ngx_http_rum_stats_result(NGX_HTTP_RUM_ABORTED);
+    }
+}
+
+
+/* GET ?d=JSON, URL-encoded: old browsers and <noscript> pixels */
+
+static ngx_int_t
+ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
+{
+    int         rc;
+    u_char     *src, *dst, *p, *last;
+    ngx_str_t   arg;
+
+    if (ngx_http_discard_request_body(r) != NGX_OK
+        || ngx_http_rum_answer_no_store(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "d", 1, &arg) != NGX_OK) {
+        ngx_str_null(&arg);
+    }
+
+    p = ngx_pnalloc(r->pool, arg.len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* forms write a space as "+" */
+
+    for (src = arg.data, dst = p; src < arg.data + arg.len; src++) {
+        *dst++ = (*src == '+') ? ' ' : *src;
+    }
+
+    src = p;
+    last = p;
+    ngx_unescape_uri(&last, &src, arg.len, 0);
+
+    rum_beacon_begin(ngx_http_rum_worker.parser, &ngx_http_rum_worker.event);
+
+    rc = ngx_http_rum_beacon_feed(b, p, last - p);
+
+    if (rc == RUM_OK) {
+        rc = rum_beacon_end(ngx_http_rum_worker.parser);
+    }
+
+    if (rc != RUM_OK) {
+        return ngx_http_rum_beacon_refused(r, b, rc);
+    }
+
+    rc = (int) ngx_http_rum_beacon_take(r, b);
+
+    if (rc == NGX_DONE) {
+        r->main->count++;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_rum_beacon_post(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
+{
+    ngx_int_t  rc;
+
+    if (b->headers.encoding == NGX_HTTP_RUM_ENCODING_OTHER) {
+        return ngx_http_rum_answer_error(r, &b->ctx,
+                                   NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                   NGX_HTTP_RUM_ENCODING,
+                                   "Content-Encoding must be gzip or deflate",
+                                   0);
+    }
+
+    if (r->headers_in.content_length_n > RUM_BEACON_BODY) {
+        return ngx_http_rum_beacon_refused(r, b, RUM_FULL);
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_rum_beacon_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_rum_beacon_body(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_rum_beacon_t  *b;
+
+    b = ngx_http_get_module_ctx(r, ngx_http_rum_module);
+
+    rc = ngx_http_rum_beacon_parse(r, b);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rum_beacon_take(r, b);
+    }
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+/*
+ * NGX_OK and the worker's event is filled; else the beacon has been refused
+ * and this is what to finalize the request with.
+ */
+
+static ngx_int_t
+ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
+{
+    int             rc;
+    ngx_chain_t    *cl;
+    rum_inflate_e   encoding;
+
+    rum_beacon_begin(ngx_http_rum_worker.parser, &ngx_http_rum_worker.event);
+
+    rc = RUM_OK;
+
+    if (b->headers.encoding != NGX_HTTP_RUM_ENCODING_NONE) {
+        encoding = (b->headers.encoding == NGX_HTTP_RUM_ENCODING_GZIP)
+                   ? RUM_INFLATE_GZIP : RUM_INFLATE_DEFLATE;
+
+        if (rum_inflate_begin(ngx_http_rum_worker.inflate, encoding,
+                              RUM_BEACON_INFLATED, ngx_http_rum_beacon_sink,
+                              b)
+            != RUM_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        b->inflating = 1;
+    }
+
+    cl = (r->request_body != NULL) ? r->request_body->bufs : NULL;
+
+    for ( /* void */ ; cl != NULL && rc == RUM_OK; cl = cl->next) {
+        rc = ngx_http_rum_beacon_buf(b, cl->buf);
+    }
+
+    if (rc == RUM_OK && b->inflating && b->received != 0) {
+        rc = rum_inflate_end(ngx_http_rum_worker.inflate);
+    }
+
+    if (rc == RUM_OK) {
+        rc = rum_beacon_end(ngx_http_rum_worker.parser);
+    }
+
+    return (rc == RUM_OK) ? NGX_OK : ngx_http_rum_beacon_refused(r, b, rc);
+}
+
+
+static int
+ngx_http_rum_beacon_buf(ngx_http_rum_beacon_t *b, ngx_buf_t *buf)
+{
+    int      rc;
+    off_t    offset;
+    size_t   size;
+    ssize_t  n;
+    u_char   piece[NGX_HTTP_RUM_FILE_PIECE];
+
+    if (ngx_buf_in_memory(buf)) {
+        return ngx_http_rum_beacon_feed(b, buf->pos, buf->last - buf->pos);
+    }
+
+    /* a body larger than client_body_buffer_size lies in a file */
+
+    if (buf->in_file && buf->file_last - buf->file_pos > RUM_BEACON_BODY) {
+        return RUM_FULL;
+    }
+
+    for (offset = buf->file_pos; offset < buf->file_last; offset += n) {
+
+        size = (size_t) ngx_min(buf->file_last - offset,
+                                NGX_HTTP_RUM_FILE_PIECE);
+
+        n = ngx_read_file(buf->file, piece, size, offset);
+
+        if (n <= 0) {
+            return RUM_DECLINED;
+        }
+
+        rc = ngx_http_rum_beacon_feed(b, piece, (size_t) n);
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/*
+ * RUM_ERROR: the parser knows why; RUM_DECLINED: not what the encoding says;
+ * RUM_FULL: too large.
+ */
+
+static int
+ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b, const u_char *data,
+    size_t len)
+{
+    b->received += len;
+
+    if (b->received > RUM_BEACON_BODY) {
+        b->inflating = 0;
+        return RUM_FULL;
+    }
+
+    if (len == 0) {
+        return RUM_OK;
+    }
+
+    if (b->inflating) {
+        return rum_inflate_feed(ngx_http_rum_worker.inflate, data, len);
+    }
+
+    return rum_beacon_feed(ngx_http_rum_worker.parser, data, len);
+}
+
+
+static int
+ngx_http_rum_beacon_sink(void *data, const unsigned char *out, size_t len)
+{
+    return rum_beacon_feed(ngx_http_rum_worker.parser, out, len);
+}
+
+
+static ngx_int_t
+ngx_http_rum_beacon_refused(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
+    int rc)
+{
+    size_t              offset;
+    ngx_uint_t          status;
+    const char         *text;
+    rum_beacon_error_e  error;
+
+    if (rc == RUM_FULL) {
+        return ngx_http_rum_answer_error(r, &b->ctx,
+                   NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                   b->inflating ? NGX_HTTP_RUM_INFLATED_TOO_LARGE
+                                : NGX_HTTP_RUM_TOO_LARGE,
+                   b->inflating ? "the beacon is larger than 512 KB inflated"
+                                : "the beacon is larger than 64 KB", 0);
+    }
+
+    if (rc == RUM_DECLINED) {
+        return ngx_http_rum_answer_error(r, &b->ctx, NGX_HTTP_BAD_REQUEST,
+                                   NGX_HTTP_RUM_INFLATE,
+                                   "the body is not what Content-Encoding "
+                                   "says, or is cut off", 0);
+    }
+
+    text = rum_beacon_error_text(ngx_http_rum_worker.parser, &offset);
+    error = rum_beacon_error(ngx_http_rum_worker.parser);
+    status = NGX_HTTP_BAD_REQUEST;
+
+    if (error == RUM_BEACON_NO_MEMORY) {
+        status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    if (error == RUM_BEACON_SYNTAX && b->headers.form) {
+        return ngx_http_rum_answer_error(r, &b->ctx,
+                                   NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                   NGX_HTTP_RUM_TYPE,
+                                   "the body must be JSON, not a form", 0);
+    }
+
+    return ngx_http_rum_answer_error(r, &b->ctx, status,
+                                     NGX_HTTP_RUM_BEACON + error, text,
+                                     offset);
+}
+
+
+/*
+ * The event is parsed: enrich it and hand it over.  NGX_DONE: the answer
+ * comes when it is stored; else what to finalize the request with.
+ */
+
+static ngx_int_t
+ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
+{
+    ngx_int_t                 rc;
+    rum_event_t              *event;
+    ngx_http_rum_waiter_t    *waiter;
+    ngx_http_rum_loc_conf_t  *rlcf;
+
+    event = &ngx_http_rum_worker.event;
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+
+    rc = ngx_http_rum_beacon_enrich(r, b, event);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_rum_stats_cut(event->cut);
+
+    waiter = NULL;
+
+    if (rlcf->ack == NGX_HTTP_RUM_ACK_STORED) {
+        waiter = &b->waiter;
+        waiter->handler = ngx_http_rum_beacon_stored;
+        waiter->data = b;
+    }
+
+    rc = ngx_http_rum_delivery_push(event, ngx_http_rum_beacon_hash(event),
+                                    waiter);
+
+    if (rc != NGX_OK) {
+        return ngx_http_rum_answer_unavailable(r, &b->ctx);
+    }
+
+    if (waiter != NULL) {
+        return ngx_http_rum_beacon_wait(r, b);
+    }
+
+    return ngx_http_rum_answer_empty(r, &b->ctx, NGX_HTTP_RUM_ACCEPTED);
+}
+
+
+static ngx_int_t
+ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
+    rum_event_t *event)
+{
+    u_char                     country[2];
+    uint32_t                   asn;
+    rum_str_t                  value;
+    ngx_int_t                  rc;
+    ngx_time_t                *tp;
+    ngx_http_rum_ctx_t        *ctx;
+    ngx_http_rum_loc_conf_t   *rlcf;
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    static const rum_str_t  name_country = rum_string("country");
+    static const rum_str_t  name_device = rum_string("device");
+    static const rum_str_t  name_browser = rum_string("browser");
+    static const rum_str_t  name_os = rum_string("os");
+    static const rum_str_t  name_human = rum_string("human");
+    static const rum_str_t  no = rum_string("no");
+
+    ctx = &b->ctx;
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rum_module);
+
+    tp = ngx_timeofday();
+    event->time = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    if (ngx_http_complex_value(r, rlcf->site, &ctx->site) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    event->site.len = ctx->site.len;
+    event->site.data = ctx->site.data;
+
+    if (event->site.len == 0 || event->site.len > RUM_LEN_ID
+        || !rum_utf8_valid(event->site.data, event->site.len))
+    {
+        return ngx_http_rum_answer_error(r, ctx, NGX_HTTP_BAD_REQUEST,
+                                         NGX_HTTP_RUM_SITE,
+                                         "no valid site for this request", 0);
+    }
+
+    if (rlcf->privacy == NGX_HTTP_RUM_PRIVACY_STRICT) {
+        rum_str_null(&event->session);
+        rum_str_null(&event->from);
+        event->n = 0;
+    }
+
+    value.data = country;
+    value.len = ngx_http_rum_geoip_lookup(rmcf->geoip,
+                                          r->connection->sockaddr, country,
+                                          &asn);
+
+    if (ngx_http_rum_beacon_copy(r, &ctx->country, &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.data = ctx->country.data;
+
+    rum_client_detect(&ctx->client, &b->headers.client);
+
+    (void) rum_event_set_dim(event, &name_country, &value);
+    (void) rum_event_set_dim(event, &name_device, &ctx->client.device);
+    (void) rum_event_set_dim(event, &name_browser, &ctx->client.browser);
+    (void) rum_event_set_dim(event, &name_os, &ctx->client.os);
+
+    if (ctx->client.bot || rum_client_asn_hosting(asn)) {
+        (void) rum_event_set_dim(event, &name_human, &no);
+    }
+
+    rc = ngx_http_rum_beacon_page(r, b, event);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_rum_beacon_dimensions(r, rlcf, event);
+}
+
+
+/*
+ * The page group: rum_page, else the built-in grouping of the page that the
+ * beacon names, else of the page that sent it.
+ */
+
+static ngx_int_t
+ngx_http_rum_beacon_page(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
+    rum_event_t *event)
+{
+    u_char                   *p;
+    rum_str_t                 group;
+    ngx_str_t                 value;
+    ngx_http_rum_ctx_t       *ctx;
+    ngx_http_rum_loc_conf_t  *rlcf;
+
+    ctx = &b->ctx;
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+
+    if (event->page.len == 0 && b->headers.referer.len != 0) {
+        event->path = rum_page_path(&b->headers.referer, NULL);
+
+        p = rum_beacon_alloc(ngx_http_rum_worker.parser, RUM_LEN_PAGE);
+
+        if (p != NULL) {
+            event->page.len = rum_page_group(&event->path, p, RUM_LEN_PAGE);
+            event->page.data = p;
+        }
+    }
+
+    if (ngx_http_rum_beacon_copy(r, &ctx->path, &event->path) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rlcf->page != NULL) {
+
+        if (ngx_http_complex_value(r, rlcf->page, &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        group.data = value.data;
+        group.len = rum_utf8_cut(value.data, value.len, RUM_LEN_PAGE);
+
+        if (group.len != 0 && rum_utf8_valid(group.data, group.len)) {
+            event->page = group;
+        }
+    }
+
+    if (event->page.len == 0) {
+        return ngx_http_rum_answer_error(r, ctx, NGX_HTTP_BAD_REQUEST,
+                                 NGX_HTTP_RUM_BEACON + RUM_BEACON_NO_PAGE,
+                                 "neither the beacon nor Referer has a page",
+                                 0);
+    }
+
+    if (ngx_http_rum_beacon_copy(r, &ctx->page, &event->page) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
+    ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event)
+{
+    rum_str_t                  v;
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    ngx_http_rum_dimension_t  *dimension;
+
+    if (rlcf->dimensions == NULL) {
+        return NGX_OK;
+    }
+
+    dimension = rlcf->dimensions->elts;
+
+    for (i = 0; i < rlcf->dimensions->nelts; i++) {
+
+        if (ngx_http_complex_value(r, &dimension[i].value, &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        v.data = value.data;
+        v.len = rum_utf8_cut(value.data, value.len, RUM_LEN_VALUE);
+
+        if (v.len < value.len || !rum_utf8_valid(v.data, v.len)) {
+            event->cut[RUM_CUT_STRINGS]++;
+        }
+
+        if (rum_utf8_valid(v.data, v.len)) {
+            (void) rum_event_set_dim(event, &dimension[i].name, &v);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the variables may be asked for when the parser serves another request */
+
+static ngx_int_t
+ngx_http_rum_beacon_copy(ngx_http_request_t *r, ngx_str_t *to,
+    const rum_str_t *from)
+{
+    if (from->len == 0) {
+        return NGX_OK;
+    }
+
+    to->data = ngx_pnalloc(r->pool, from->len);
+    if (to->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(to->data, from->data, from->len);
+    to->len = from->len;
+
+    return NGX_OK;
+}
+
+
+/* a session, or else a view, always goes to the same partition */
+
+static ngx_uint_t
+ngx_http_rum_beacon_hash(const rum_event_t *event)
+{
+    const rum_str_t  *key;
+
+    key = (event->session.len != 0) ? &event->session : &event->view;
+
+    if (key->len == 0) {
+        return (ngx_uint_t) ngx_random();
+    }
+
+    return ngx_murmur_hash2(key->data, key->len);
+}
+
+
+static ngx_int_t
+ngx_http_rum_beacon_wait(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
+{
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rum_module);
+
+    b->timer.handler = ngx_http_rum_beacon_timeout;
+    b->timer.data = b;
+    b->timer.log = r->connection->log;
+
+    ngx_add_timer(&b->timer, rmcf->redis->timeout);
+
+    /* notice a client that goes away */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_rum_beacon_stored(ngx_http_rum_waiter_t *waiter)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_rum_beacon_t  *b;
+
+    b = waiter->data;
+    r = b->request;
+    c = r->connection;
+
+    if (b->timer.timer_set) {
+        ngx_del_timer(&b->timer);
+    }
+
+    ngx_http_finalize_request(r, ngx_http_rum_answer_empty(r, &b->ctx,
+                                                     NGX_HTTP_RUM_ACCEPTED));
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_rum_beacon_timeout(ngx_event_t *ev)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_rum_beacon_t  *b;
+
+    b = ev->data;
+    r = b->request;
+    c = r->connection;
+
+    ngx_http_rum_delivery_forget(&b->waiter);
+
+    ngx_http_finalize_request(r, ngx_http_rum_answer_unavailable(r, &b->ctx));
+    ngx_http_run_posted_requests(c);
+}

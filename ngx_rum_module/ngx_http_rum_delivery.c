@@ -1,0 +1,618 @@
+/*
+ * Delivery of events to Redis: see ngx_http_rum_delivery.h.
+ */
+
+#include "ngx_http_rum_delivery.h"
+
+#include <sys/random.h>
+
+
+/*
+ * Entries in a ring: one for so many bytes of it.  The smallest entry takes
+ * about 200 bytes.
+ */
+#define NGX_HTTP_RUM_ENTRY_BYTES  256
+
+#define NGX_HTTP_RUM_WRITER_LEN   10
+
+
+typedef struct {
+    uint32_t                      offset;       /* into the ring's bytes */
+    uint32_t                      len;
+    ngx_http_rum_waiter_t        *waiter;
+} ngx_http_rum_ring_entry_t;
+
+
+typedef struct {
+    u_char                       *buf;
+    size_t                        size;
+    size_t                        head;         /* offset of the next byte */
+
+    ngx_http_rum_ring_entry_t    *entries;
+    ngx_uint_t                    mask;         /* entries allocated - 1 */
+    ngx_uint_t                    tail_entry;   /* these three only grow */
+    ngx_uint_t                    send_entry;   /* first not wholly sent */
+    ngx_uint_t                    head_entry;
+    size_t                        partial;      /* bytes of it sent */
+    ngx_uint_t                    expected;     /* replies announced so far */
+    ngx_uint_t                    sent;         /* highest ever sent */
+    size_t                        used;         /* bytes of all entries */
+} ngx_http_rum_ring_t;
+
+
+typedef struct {
+    rum_entry_prefix_t            prefix;
+    uint64_t                      sequence;
+} ngx_http_rum_partition_t;
+
+
+typedef struct {
+    ngx_http_rum_link_t           link;
+    ngx_http_rum_ring_t           ring;
+    ngx_event_t                   flush;
+    rum_str_t                     writer;
+    u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN];
+    ngx_uint_t                    npartitions;
+    ngx_http_rum_partition_t     *partitions;
+    unsigned                      up:1;         /* counted as a link */
+} ngx_http_rum_delivery_t;
+
+
+static ngx_int_t ngx_http_rum_delivery_ring(ngx_cycle_t *cycle,
+    ngx_http_rum_ring_t *ring, size_t size);
+static void ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d);
+static u_char *ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring,
+    size_t len);
+static void ngx_http_rum_delivery_flush_handler(ngx_event_t *ev);
+static void ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link);
+static void ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n);
+static void ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link,
+    void *reply);
+static void ngx_http_rum_delivery_ready(ngx_http_rum_link_t *link);
+static void ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link);
+
+static void *ngx_http_rum_delivery_create_string(const redisReadTask *task,
+    char *str, size_t len);
+#if (HIREDIS_MAJOR >= 1)
+static void *ngx_http_rum_delivery_create_array(const redisReadTask *task,
+    size_t n);
+#else
+static void *ngx_http_rum_delivery_create_array(const redisReadTask *task,
+    int n);
+#endif
+static void *ngx_http_rum_delivery_create_integer(const redisReadTask *task,
+    long long value);
+static void *ngx_http_rum_delivery_create_nil(const redisReadTask *task);
+static void ngx_http_rum_delivery_free(void *reply);
+
+
+/*
+ * A reply to XADD only matters as "stored" or "not": no object is made of
+ * it, these two stand for all replies.
+ */
+static u_char  ngx_http_rum_reply_ok, ngx_http_rum_reply_error;
+
+static redisReplyObjectFunctions  ngx_http_rum_delivery_functions = {
+    .createString = ngx_http_rum_delivery_create_string,
+    .createArray = ngx_http_rum_delivery_create_array,
+    .createInteger = ngx_http_rum_delivery_create_integer,
+    .createNil = ngx_http_rum_delivery_create_nil,
+    .freeObject = ngx_http_rum_delivery_free
+};
+
+static ngx_http_rum_delivery_t  *ngx_http_rum_delivery;
+
+
+ngx_int_t
+ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
+    ngx_http_rum_main_conf_t *rmcf)
+{
+    ngx_uint_t                i;
+    ngx_http_rum_link_t      *link;
+    ngx_http_rum_delivery_t  *d;
+
+    d = ngx_pcalloc(cycle->pool, sizeof(ngx_http_rum_delivery_t));
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_rum_delivery_ring(cycle, &d->ring, rmcf->ring) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_rum_delivery_writer(d);
+
+    d->npartitions = rmcf->partitions;
+    d->partitions = ngx_pcalloc(cycle->pool,
+                       rmcf->partitions * sizeof(ngx_http_rum_partition_t));
+    if (d->partitions == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < d->npartitions; i++) {
+        rum_entry_prefix(&d->partitions[i].prefix, i, rmcf->maxlen);
+    }
+
+    d->flush.handler = ngx_http_rum_delivery_flush_handler;
+    d->flush.data = d;
+    d->flush.log = cycle->log;
+
+    link = &d->link;
+    link->redis = rmcf->redis;
+    link->role = "delivery";
+    link->owner = d;
+    link->ready = ngx_http_rum_delivery_ready;
+    link->writable = ngx_http_rum_delivery_flush;
+    link->reply = ngx_http_rum_delivery_reply;
+    link->closed = ngx_http_rum_delivery_closed;
+    link->functions = &ngx_http_rum_delivery_functions;
+    link->log = cycle->log;
+
+    ngx_http_rum_delivery = d;
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE, (ngx_int_t) d->ring.size);
+
+    return ngx_http_rum_link_start(link);
+}
+
+
+void
+ngx_http_rum_delivery_exit_process(void)
+{
+    ngx_uint_t                left;
+    ngx_http_rum_ring_t      *ring;
+    ngx_http_rum_delivery_t  *d;
+
+    d = ngx_http_rum_delivery;
+
+    if (d == NULL) {
+        return;
+    }
+
+    ring = &d->ring;
+    left = ring->head_entry - ring->tail_entry;
+
+    if (d->up) {
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_LINKS, -1);
+    }
+
+    ngx_http_rum_link_stop(&d->link);
+
+    if (left != 0) {
+        ngx_log_error(NGX_LOG_CRIT, d->link.log, 0,
+                      "rum delivery: %ui events of writer \"%V\" "
+                      "were not acknowledged by redis \"%V\": %s",
+                      left, (ngx_str_t *) &d->writer, &d->link.redis->name,
+                      d->link.error);
+
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_LOST_EXIT, (ngx_int_t) left);
+    }
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, - (ngx_int_t) left);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES,
+                           - (ngx_int_t) ring->used);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE,
+                           - (ngx_int_t) ring->size);
+
+    ngx_free(ring->buf);
+    ngx_free(ring->entries);
+
+    ngx_http_rum_delivery = NULL;
+}
+
+
+static ngx_int_t
+ngx_http_rum_delivery_ring(ngx_cycle_t *cycle, ngx_http_rum_ring_t *ring,
+    size_t size)
+{
+    ngx_uint_t  n;
+
+    for (n = 1024; n < size / NGX_HTTP_RUM_ENTRY_BYTES; n *= 2) { /* void */ }
+
+    /* not from a pool: pages that are never used are never touched */
+
+    ring->buf = ngx_alloc(size, cycle->log);
+    ring->entries = ngx_alloc(n * sizeof(ngx_http_rum_ring_entry_t),
+                              cycle->log);
+
+    if (ring->buf == NULL || ring->entries == NULL) {
+        return NGX_ERROR;
+    }
+
+    ring->size = size;
+    ring->mask = n - 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The writer's name is new for each run of each worker on any machine: 50
+ * random bits.
+ */
+
+static void
+ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d)
+{
+    size_t    i;
+    uint64_t  n;
+
+    static const u_char  digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    if (getrandom(&n, sizeof(uint64_t), GRND_NONBLOCK)
+        != (ssize_t) sizeof(uint64_t))
+    {
+        n = ((uint64_t) ngx_random() << 33) ^ ((uint64_t) ngx_pid << 24)
+            ^ (uint64_t) ngx_current_msec;
+    }
+
+    for (i = 0; i < NGX_HTTP_RUM_WRITER_LEN; i++) {
+        d->writer_name[i] = digits[n % 36];
+        n /= 36;
+    }
+
+    d->writer.data = d->writer_name;
+    d->writer.len = NGX_HTTP_RUM_WRITER_LEN;
+}
+
+
+ngx_int_t
+ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
+    ngx_http_rum_waiter_t *waiter)
+{
+    int                         n;
+    size_t                      len;
+    u_char                     *p;
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_delivery_t    *d;
+    ngx_http_rum_partition_t   *partition;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    static u_char  encoded[RUM_ENTRY_MAX];
+
+    d = ngx_http_rum_delivery;
+
+    if (d == NULL) {
+        return NGX_BUSY;
+    }
+
+    ring = &d->ring;
+    partition = &d->partitions[hash % d->npartitions];
+
+    n = rum_entry_encode(event, encoded, sizeof(encoded));
+
+    if (n < 0) {
+        return NGX_BUSY;
+    }
+
+    len = rum_entry_resp_len(&partition->prefix, &d->writer,
+                             partition->sequence + 1, (size_t) n);
+
+    p = ngx_http_rum_delivery_reserve(ring, len);
+
+    if (p == NULL) {
+        return NGX_BUSY;
+    }
+
+    partition->sequence++;
+
+    (void) rum_entry_resp(&partition->prefix, &d->writer,
+                          partition->sequence, encoded, (size_t) n, p, len);
+
+    entry = &ring->entries[ring->head_entry & ring->mask];
+    entry->offset = (uint32_t) (p - ring->buf);
+    entry->len = (uint32_t) len;
+    entry->waiter = waiter;
+
+    if (waiter != NULL) {
+        waiter->entry = &entry->waiter;
+    }
+
+    ring->head_entry++;
+    ring->head = (size_t) (p - ring->buf) + len;
+    ring->used += len;
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_QUEUED, 1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, 1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, (ngx_int_t) len);
+    ngx_http_rum_stats_max(NGX_HTTP_RUM_RING_HIGH, ring->used);
+
+    ngx_http_rum_link_pending(&d->link, 1);
+
+    /* after all other events of this turn, once */
+
+    if (!d->flush.posted) {
+        ngx_post_event(&d->flush, &ngx_posted_events);
+    }
+
+    return NGX_OK;
+}
+
+
+/* room for one entry in one piece, or NULL */
+
+static u_char *
+ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring, size_t len)
+{
+    size_t  tail;
+
+    if (ring->head_entry == ring->tail_entry) {
+        /* empty: begin again where the cache is warm */
+        ring->head = 0;
+        return (len <= ring->size) ? ring->buf : NULL;
+    }
+
+    if (ring->head_entry - ring->tail_entry > ring->mask) {
+        return NULL;
+    }
+
+    tail = ring->entries[ring->tail_entry & ring->mask].offset;
+
+    if (ring->head > tail) {
+
+        if (ring->size - ring->head >= len) {
+            return ring->buf + ring->head;
+        }
+
+        /* the rest of the buffer stays unused until the ring comes round */
+
+        return (tail > len) ? ring->buf : NULL;
+    }
+
+    return (tail - ring->head > len) ? ring->buf + ring->head : NULL;
+}
+
+
+void
+ngx_http_rum_delivery_forget(ngx_http_rum_waiter_t *waiter)
+{
+    if (waiter->entry != NULL) {
+        *waiter->entry = NULL;
+        waiter->entry = NULL;
+    }
+}
+
+
+static void
+ngx_http_rum_delivery_flush_handler(ngx_event_t *ev)
+{
+    ngx_http_rum_delivery_t *d = ev->data;
+
+    ngx_http_rum_delivery_flush(&d->link);
+}
+
+
+/*
+ * Sends what was not sent yet: usually all of it in one write, two where the
+ * ring goes round.
+ */
+
+static void
+ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link)
+{
+    size_t                      len;
+    u_char                     *p;
+    ssize_t                     n;
+    ngx_uint_t                  i, replies;
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_delivery_t    *d;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    d = link->owner;
+    ring = &d->ring;
+
+    while (link->state == NGX_HTTP_RUM_LINK_READY
+           && ring->send_entry != ring->head_entry)
+    {
+        i = ring->send_entry;
+        entry = &ring->entries[i & ring->mask];
+        p = ring->buf + entry->offset + ring->partial;
+        len = entry->len - ring->partial;
+
+        for (i++; i != ring->head_entry; i++) {
+            entry = &ring->entries[i & ring->mask];
+
+            if (ring->buf + entry->offset != p + len) {
+                break;
+            }
+
+            len += entry->len;
+        }
+
+        replies = (i > ring->expected) ? i - ring->expected : 0;
+        ring->expected += replies;
+
+        n = ngx_http_rum_link_send(link, p, len, replies);
+
+        if (n == NGX_ERROR) {
+            return;
+        }
+
+        ngx_http_rum_delivery_sent(ring, (size_t) n);
+
+        if ((size_t) n < len) {
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n)
+{
+    size_t      left;
+    ngx_uint_t  again;
+
+    again = 0;
+
+    while (n > 0) {
+        left = ring->entries[ring->send_entry & ring->mask].len
+               - ring->partial;
+
+        if (n < left) {
+            ring->partial += n;
+            break;
+        }
+
+        n -= left;
+        ring->partial = 0;
+        ring->send_entry++;
+
+        if (ring->send_entry > ring->sent) {
+            ring->sent = ring->send_entry;
+
+        } else {
+            again++;
+        }
+    }
+
+    if (again != 0) {
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_RESENT, (ngx_int_t) again);
+    }
+}
+
+
+/*
+ * Replies come in the order of the entries.  An error reply (-OOM, -LOADING,
+ * -READONLY, -NOAUTH, -MISCONF ...) means "not stored yet": the link is
+ * closed, and after the backoff everything from this entry on is sent again.
+ */
+
+static void
+ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link, void *reply)
+{
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_waiter_t      *waiter;
+    ngx_http_rum_delivery_t    *d;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    d = link->owner;
+    ring = &d->ring;
+
+    if (reply == &ngx_http_rum_reply_error) {
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_ERRORS, 1);
+        ngx_http_rum_link_close(link, (char *) link->error);
+        return;
+    }
+
+    if (ring->tail_entry == ring->send_entry) {
+        ngx_http_rum_link_close(link, "a reply before its command");
+        return;
+    }
+
+    ngx_http_rum_link_works(link);
+
+    entry = &ring->entries[ring->tail_entry & ring->mask];
+    waiter = entry->waiter;
+
+    ring->tail_entry++;
+    ring->used -= entry->len;
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_STORED, 1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, -1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, - (ngx_int_t) entry->len);
+
+    if (ring->tail_entry == ring->head_entry) {
+        ngx_http_rum_link_pending(link, 0);
+    }
+
+    if (waiter != NULL) {
+        waiter->entry = NULL;
+        waiter->handler(waiter);
+    }
+}
+
+
+static void
+ngx_http_rum_delivery_ready(ngx_http_rum_link_t *link)
+{
+    ngx_http_rum_delivery_t  *d;
+
+    d = link->owner;
+    d->up = 1;
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_CONNECTS, 1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_LINKS, 1);
+
+    ngx_http_rum_delivery_flush(link);
+}
+
+
+static void
+ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link)
+{
+    ngx_http_rum_ring_t      *ring;
+    ngx_http_rum_delivery_t  *d;
+
+    d = link->owner;
+    ring = &d->ring;
+
+    ring->send_entry = ring->tail_entry;
+    ring->expected = ring->tail_entry;
+    ring->partial = 0;
+
+    if (d->up) {
+        d->up = 0;
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_LINKS, -1);
+    }
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_FAILURES, 1);
+}
+
+
+static void *
+ngx_http_rum_delivery_create_string(const redisReadTask *task, char *str,
+    size_t len)
+{
+    ngx_http_rum_link_t  *link;
+
+    if (task->type != REDIS_REPLY_ERROR) {
+        return &ngx_http_rum_reply_ok;
+    }
+
+    link = task->privdata;
+    len = ngx_min(len, sizeof(link->error) - 1);
+    ngx_cpystrn(link->error, (u_char *) str, len + 1);
+
+    return &ngx_http_rum_reply_error;
+}
+
+
+#if (HIREDIS_MAJOR >= 1)
+
+static void *
+ngx_http_rum_delivery_create_array(const redisReadTask *task, size_t n)
+{
+    return &ngx_http_rum_reply_ok;
+}
+
+#else
+
+static void *
+ngx_http_rum_delivery_create_array(const redisReadTask *task, int n)
+{
+    return &ngx_http_rum_reply_ok;
+}
+
+#endif
+
+
+static void *
+ngx_http_rum_delivery_create_integer(const redisReadTask *task,
+    long long value)
+{
+    return &ngx_http_rum_reply_ok;
+}
+
+
+static void *
+ngx_http_rum_delivery_create_nil(const redisReadTask *task)
+{
+    return &ngx_http_rum_reply_ok;
+}
+
+
+static void
+ngx_http_rum_delivery_free(void *reply)
+{
+    /* nothing was made */
+}

@@ -1,0 +1,50 @@
+/*
+ * Delivery: the way of an event from a worker to Redis.  An event is encoded
+ * as an XADD command into the worker's ring; the ring is written once per
+ * event-loop turn and an entry leaves it only when Redis has acknowledged it.
+ * After a reconnect everything that was not acknowledged is sent again, in
+ * order and with the same ids: the aggregator drops what it has seen.
+ *
+ *       tail            send             head
+ *   ----[ sent, no reply ][ to be sent    ]-------   entries (records)
+ *
+ *   bytes  |..free..|ddddddddddddddddd|...free...|   one entry is contiguous
+ */
+
+#ifndef NGX_HTTP_RUM_DELIVERY_H
+#define NGX_HTTP_RUM_DELIVERY_H
+
+#include "ngx_http_rum_module.h"
+
+
+/*
+ * Somebody who waits until an event is stored.  The owner keeps it alive
+ * until the handler was called or ngx_http_rum_delivery_forget().
+ */
+typedef struct ngx_http_rum_waiter_s  ngx_http_rum_waiter_t;
+
+typedef void (*ngx_http_rum_stored_pt)(ngx_http_rum_waiter_t *waiter);
+
+struct ngx_http_rum_waiter_s {
+    ngx_http_rum_stored_pt    handler;
+    void                     *data;
+    ngx_http_rum_waiter_t   **entry;        /* delivery's own */
+};
+
+
+ngx_int_t ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
+    ngx_http_rum_main_conf_t *rmcf);
+void ngx_http_rum_delivery_exit_process(void);
+
+/*
+ * NGX_OK, or NGX_BUSY when the ring is full.  hash chooses the partition;
+ * waiter may be NULL.
+ */
+ngx_int_t ngx_http_rum_delivery_push(const rum_event_t *event,
+    ngx_uint_t hash, ngx_http_rum_waiter_t *waiter);
+
+/* the handler will not be called any more */
+void ngx_http_rum_delivery_forget(ngx_http_rum_waiter_t *waiter);
+
+
+#endif /* NGX_HTTP_RUM_DELIVERY_H */

@@ -1,0 +1,632 @@
+/*
+ * ngx_http_rum_module: the directives, the configuration and the life of
+ * the module in a worker.  What happens to a beacon is in
+ * ngx_http_rum_beacon.c; docs/directives.md is the reference.
+ */
+
+#include "ngx_http_rum_delivery.h"
+#include "ngx_http_rum_status.h"
+
+
+#define NGX_HTTP_RUM_RING_DEFAULT    (16 * 1024 * 1024)
+#define NGX_HTTP_RUM_RING_MIN        (1024 * 1024)
+#define NGX_HTTP_RUM_RING_MAX        (1024 * 1024 * 1024)
+#define NGX_HTTP_RUM_MAXLEN_DEFAULT  1000000
+
+
+static void *ngx_http_rum_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_rum_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_rum_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_rum_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+static char *ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_redis_address(ngx_conf_t *cf,
+    ngx_http_rum_redis_t *redis, ngx_str_t *address);
+static char *ngx_http_rum_redis_param(ngx_conf_t *cf,
+    ngx_http_rum_main_conf_t *rmcf, ngx_str_t *param);
+static ngx_int_t ngx_http_rum_redis_number(ngx_str_t *value, ngx_uint_t min,
+    ngx_uint_t max, ngx_uint_t *number);
+static char *ngx_http_rum_geoip(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_beacon(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+static ngx_int_t ngx_http_rum_init_process(ngx_cycle_t *cycle);
+static void ngx_http_rum_exit_process(ngx_cycle_t *cycle);
+static ngx_http_rum_main_conf_t *ngx_http_rum_worker_conf(
+    ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_rum_ack[] = {
+    { ngx_string("queued"), NGX_HTTP_RUM_ACK_QUEUED },
+    { ngx_string("stored"), NGX_HTTP_RUM_ACK_STORED },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_rum_privacy[] = {
+    { ngx_string("off"), NGX_HTTP_RUM_PRIVACY_OFF },
+    { ngx_string("signals"), NGX_HTTP_RUM_PRIVACY_SIGNALS },
+    { ngx_string("strict"), NGX_HTTP_RUM_PRIVACY_STRICT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_rum_commands[] = {
+
+    { ngx_string("rum_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_rum_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rum_geoip"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rum_geoip,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rum_beacon"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_rum_beacon,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rum_loc_conf_t, site),
+      NULL },
+
+    { ngx_string("rum_ack"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rum_loc_conf_t, ack),
+      &ngx_http_rum_ack },
+
+    { ngx_string("rum_allow_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_rum_allow_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rum_dimension"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_rum_dimension,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rum_page"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rum_loc_conf_t, page),
+      NULL },
+
+    { ngx_string("rum_privacy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rum_loc_conf_t, privacy),
+      &ngx_http_rum_privacy },
+
+    { ngx_string("rum_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_rum_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_rum_module_ctx = {
+    ngx_http_rum_add_variables,            /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_rum_create_main_conf,         /* create main configuration */
+    ngx_http_rum_init_main_conf,           /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_rum_create_loc_conf,          /* create location configuration */
+    ngx_http_rum_merge_loc_conf            /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_rum_module = {
+    NGX_MODULE_V1,
+    &ngx_http_rum_module_ctx,              /* module context */
+    ngx_http_rum_commands,                 /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_rum_init_process,             /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_rum_exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_rum_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rum_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    rmcf->partitions = 1;
+    rmcf->maxlen = NGX_HTTP_RUM_MAXLEN_DEFAULT;
+    rmcf->ring = NGX_HTTP_RUM_RING_DEFAULT;
+
+    return rmcf;
+}
+
+
+static char *
+ngx_http_rum_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_rum_main_conf_t *rmcf = conf;
+
+    /* all of http {} has been read */
+
+    if (!rmcf->enabled) {
+        return NGX_CONF_OK;
+    }
+
+    if (rmcf->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"rum_beacon\" and \"rum_status\" need "
+                      "\"rum_redis\" in http");
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->stats = ngx_http_rum_stats_add_zone(cf);
+
+    return (rmcf->stats == NULL) ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_rum_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_rum_loc_conf_t  *rlcf;
+
+    rlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rum_loc_conf_t));
+    if (rlcf == NULL) {
+        return NULL;
+    }
+
+    rlcf->page = NGX_CONF_UNSET_PTR;
+    rlcf->origins = NGX_CONF_UNSET_PTR;
+    rlcf->dimensions = NGX_CONF_UNSET_PTR;
+    rlcf->ack = NGX_CONF_UNSET_UINT;
+    rlcf->privacy = NGX_CONF_UNSET_UINT;
+
+    return rlcf;
+}
+
+
+static char *
+ngx_http_rum_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_rum_loc_conf_t *prev = parent;
+    ngx_http_rum_loc_conf_t *conf = child;
+
+    ngx_conf_merge_ptr_value(conf->page, prev->page, NULL);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_ptr_value(conf->dimensions, prev->dimensions, NULL);
+    ngx_conf_merge_uint_value(conf->ack, prev->ack,
+                              NGX_HTTP_RUM_ACK_QUEUED);
+    ngx_conf_merge_uint_value(conf->privacy, prev->privacy,
+                              NGX_HTTP_RUM_PRIVACY_SIGNALS);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_main_conf_t *rmcf = conf;
+
+    char                  *rv;
+    ngx_str_t             *value;
+    ngx_uint_t             i;
+    ngx_http_rum_redis_t  *redis;
+
+    if (rmcf->redis != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_http_rum_redis_t));
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->connect_timeout = 1000;
+    redis->timeout = 5000;
+
+    rv = ngx_http_rum_redis_address(cf, redis, &value[1]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rmcf->redis = redis;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_rum_redis_param(cf, rmcf, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (redis->user.len != 0 && redis->password.len == 0) {
+        return "has \"user\" without \"password\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_redis_address(ngx_conf_t *cf, ngx_http_rum_redis_t *redis,
+    ngx_str_t *address)
+{
+    ngx_url_t  u;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = *address;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in address \"%V\"",
+                           u.err != NULL ? u.err : "invalid host", address);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->name = *address;
+    redis->addrs = u.addrs;
+    redis->naddrs = u.naddrs;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_redis_param(ngx_conf_t *cf, ngx_http_rum_main_conf_t *rmcf,
+    ngx_str_t *param)
+{
+    u_char                *eq;
+    ssize_t                size;
+    ngx_int_t              rc;
+    ngx_str_t              name, value;
+    ngx_msec_t            *msec;
+    ngx_http_rum_redis_t  *redis;
+
+    redis = rmcf->redis;
+    eq = ngx_strlchr(param->data, param->data + param->len, '=');
+
+    if (eq == NULL || eq == param->data + param->len - 1) {
+        goto invalid;
+    }
+
+    name.data = param->data;
+    name.len = eq - param->data;
+    value.data = eq + 1;
+    value.len = param->data + param->len - value.data;
+
+    rc = NGX_OK;
+
+    if (rum_str_is((rum_str_t *) &name, "user")) {
+        redis->user = value;
+
+    } else if (rum_str_is((rum_str_t *) &name, "password")) {
+        redis->password = value;
+
+    } else if (rum_str_is((rum_str_t *) &name, "db")) {
+        rc = ngx_http_rum_redis_number(&value, 0, 1000000, &redis->db);
+
+    } else if (rum_str_is((rum_str_t *) &name, "partitions")) {
+        rc = ngx_http_rum_redis_number(&value, 1, RUM_MAX_PARTITIONS,
+                                       &rmcf->partitions);
+
+    } else if (rum_str_is((rum_str_t *) &name, "maxlen")) {
+        rc = ngx_http_rum_redis_number(&value, 1000, 1000000000,
+                                       &rmcf->maxlen);
+
+    } else if (rum_str_is((rum_str_t *) &name, "ring")) {
+        size = ngx_parse_size(&value);
+
+        if (size < NGX_HTTP_RUM_RING_MIN || size > NGX_HTTP_RUM_RING_MAX) {
+            return "has a \"ring\" that is not between 1m and 1024m";
+        }
+
+        rmcf->ring = (size_t) size;
+
+    } else if (rum_str_is((rum_str_t *) &name, "connect_timeout")
+               || rum_str_is((rum_str_t *) &name, "timeout"))
+    {
+        msec = (name.data[0] == 'c') ? &redis->connect_timeout
+                                     : &redis->timeout;
+        *msec = (ngx_msec_t) ngx_parse_time(&value, 0);
+
+        if (*msec == (ngx_msec_t) NGX_ERROR || *msec == 0) {
+            rc = NGX_ERROR;
+        }
+
+    } else {
+        goto invalid;
+    }
+
+    if (rc == NGX_OK) {
+        return NGX_CONF_OK;
+    }
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       param);
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_rum_redis_number(ngx_str_t *value, ngx_uint_t min, ngx_uint_t max,
+    ngx_uint_t *number)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || (ngx_uint_t) n < min || (ngx_uint_t) n > max) {
+        return NGX_ERROR;
+    }
+
+    *number = (ngx_uint_t) n;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_rum_geoip(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_main_conf_t *rmcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_http_rum_geoip_add(cf, &rmcf->geoip, &value[1]);
+}
+
+
+static char *
+ngx_http_rum_beacon(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].len > RUM_LEN_ID) {
+        return "needs a site of 1 to 64 bytes";
+    }
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rum_module);
+    rmcf->enabled = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_rum_beacon_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rum_module);
+    rmcf->enabled = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_rum_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_loc_conf_t *rlcf = conf;
+
+    ngx_str_t   *value, *origin;
+    ngx_uint_t   i;
+
+    if (rlcf->origins == NGX_CONF_UNSET_PTR) {
+        rlcf->origins = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+        if (rlcf->origins == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "null") != 0
+            && (ngx_strstr(value[i].data, "://") == NULL
+                || value[i].data[value[i].len - 1] == '/'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid origin \"%V\", it must be "
+                               "\"https://host[:port]\", "
+                               "\"https://*.host\" or \"null\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        origin = ngx_array_push(rlcf->origins);
+        if (origin == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *origin = value[i];
+        ngx_strlow(origin->data, origin->data, origin->len);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_loc_conf_t *rlcf = conf;
+
+    size_t                             i;
+    u_char                             ch;
+    ngx_str_t                         *value;
+    ngx_http_rum_dimension_t          *dimension;
+    ngx_http_compile_complex_value_t   ccv;
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        ch = value[1].data[i];
+
+        if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9') && ch != '_') {
+            break;
+        }
+    }
+
+    if (i == 0 || i < value[1].len || i > RUM_LEN_NAME
+        || rum_str_is((rum_str_t *) &value[1], "all")
+        || rum_str_is((rum_str_t *) &value[1], "page")
+        || rum_str_is((rum_str_t *) &value[1], "site"))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid dimension \"%V\", it must be 1 to %d of "
+                           "[a-z0-9_] and not \"all\", \"page\" or \"site\"",
+                           &value[1], RUM_LEN_NAME);
+        return NGX_CONF_ERROR;
+    }
+
+    if (rlcf->dimensions == NGX_CONF_UNSET_PTR) {
+        rlcf->dimensions = ngx_array_create(cf->pool, 4,
+                                            sizeof(ngx_http_rum_dimension_t));
+        if (rlcf->dimensions == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (rlcf->dimensions->nelts == RUM_MAX_TAGS) {
+        return "is given more than 16 times";
+    }
+
+    dimension = ngx_array_push(rlcf->dimensions);
+    if (dimension == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    dimension->name.data = value[1].data;
+    dimension->name.len = value[1].len;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[2];
+    ccv.complex_value = &dimension->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rum_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_rum_worker_conf(cycle);
+
+    if (rmcf == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_rum_stats_init_process(cycle, rmcf->stats);
+
+    if (ngx_http_rum_beacon_init_process(cycle) != NGX_OK
+        || ngx_http_rum_delivery_init_process(cycle, rmcf) != NGX_OK
+        || ngx_http_rum_status_init_process(cycle, rmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rum_geoip_init_process(cycle, rmcf->geoip);
+}
+
+
+static void
+ngx_http_rum_exit_process(ngx_cycle_t *cycle)
+{
+    if (ngx_http_rum_worker_conf(cycle) == NULL) {
+        return;
+    }
+
+    ngx_http_rum_status_exit_process();
+    ngx_http_rum_delivery_exit_process();
+    ngx_http_rum_beacon_exit_process();
+    ngx_http_rum_stats_exit_process();
+}
+
+
+/* NULL where there is nothing to do: no http {}, no location, no worker */
+
+static ngx_http_rum_main_conf_t *
+ngx_http_rum_worker_conf(ngx_cycle_t *cycle)
+{
+    ngx_http_rum_main_conf_t  *rmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NULL;
+    }
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_rum_module);
+
+    return (rmcf != NULL && rmcf->enabled) ? rmcf : NULL;
+}
