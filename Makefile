@@ -14,6 +14,7 @@ DESTDIR ?=
 
 CC      ?= cc
 OPT     ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN  ?= -Wl,-z,relro -Wl,-z,now
 WARN     = -W -Wall -Wextra -Werror
 SAN     ?=
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN) -Icore -Iaggregator
@@ -82,7 +83,7 @@ $(BUILD)/tree.key: FORCE
 
 $(NGINX_TREE)/objs/Makefile: config tools/nginx-tree $(BUILD)/tree.key \
     | $(BUILD)/deps.ok
-	@CC='$(CC)' CC_OPT='$(OPT) $(SAN)' LD_OPT='$(SAN)' \
+	@CC='$(CC)' CC_OPT='$(OPT) $(SAN)' LD_OPT='$(HARDEN) $(SAN)' \
 	    NGINX_FLAGS='$(NGINX_FLAGS)' \
 	    tools/nginx-tree '$(NGINX_SRC)' $(NGINX_TREE)
 
@@ -110,7 +111,7 @@ $(OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(AGGREGATOR): $(CORE_O) $(AGGREGATOR_O)
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS) $(HARDEN) -o $@ $^ $(LIBS)
 
 $(BUILD)/unit/test_%: $(OBJ)/t/unit/test_%.o $(PARTS_O)
 	@mkdir -p $(@D)

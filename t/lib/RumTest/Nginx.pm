@@ -22,7 +22,7 @@ my $number = 0;
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { %o }, $class;
+    my $self = bless { %o, seen => {} }, $class;
 
     $self->{dir} = RumTest::tmp('nginx' . $number++);
     mkdir $self->{dir} or die "$self->{dir}: $!";
@@ -112,7 +112,8 @@ sub start {
 
     RumTest::wait_for(sub {
         !RumTest::alive($self->{pid})
-        || $self->workers && RumTest::Http->new($self->{port})->socket;
+        || $self->workers >= ($self->{workers} || 1)
+           && RumTest::Http->new($self->{port})->socket;
     });
 
     RumTest::alive($self->{pid})
@@ -130,6 +131,9 @@ sub check {
     RumTest::spew($file, bless({ %$self, %o }, ref $self)->conf);
     unlink $out;
 
+    # nginx frees nothing when it refuses a configuration
+    local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} || (),
+                                    'detect_leaks=0';
     $status = RumTest::reap(RumTest::spawn($out, binary(), '-t',
         '-p', "$self->{dir}/", '-e', '/dev/null', '-c', $file), 60);
 
@@ -147,6 +151,7 @@ sub workers {
         my $title = RumTest::slurp("/proc/$pid/cmdline");
         push @pids, $pid
             if $title =~ /worker process/ && $title !~ /shutting down/;
+        $self->{seen}{$pid} = 1;
     }
 
     return @pids;
@@ -160,17 +165,35 @@ sub reload {
     kill 'HUP', $self->{pid};
     RumTest::wait_for(sub {
         my @now = $self->workers;
-        @now >= ($self->{workers} || 1) && !grep { $old{$_} } @now
-    }, 30) or Test::More::fail('nginx did not reload');
+        !RumTest::alive($self->{pid})
+        || @now >= ($self->{workers} || 1) && !grep { $old{$_} } @now;
+    }, 30);
+
+    RumTest::alive($self->{pid}) && !grep { $old{$_} } $self->workers
+        or Test::More::fail('nginx did not reload');
 
     RumTest::wait_for(sub { !grep { kill 0, $_ } keys %old }, 60)
         if $o{gone};
 }
 
 # graceful; returns the wait status
-sub quit { return RumTest::stop(delete $_[0]{pid}, 'QUIT', 60) }
+sub quit { return $_[0]->end('QUIT', 60) }
 
-sub stop { return RumTest::stop(delete $_[0]{pid}, 'TERM') }
+# fast
+sub stop { return $_[0]->end('TERM') }
+
+sub end {
+    my ($self, $signal, $seconds) = @_;
+    my $status = RumTest::stop(delete $self->{pid}, $signal, $seconds);
+
+    # a master that died by itself leaves its workers behind
+    if ($status != 0) {
+        kill 'KILL', grep { RumTest::slurp("/proc/$_/cmdline") =~ /^nginx: / }
+                     keys %{ $self->{seen} };
+    }
+
+    return $status;
+}
 
 sub restart { $_[0]->quit; $_[0]->start }
 
