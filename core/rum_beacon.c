@@ -13,6 +13,7 @@
 #define RUM_BEACON_ARENA    262144
 #define RUM_BEACON_BLOCK    16          /* alignment, and a block's header */
 #define RUM_BEACON_NUMBER   64          /* longest number, in characters */
+#define RUM_BEACON_DIGITS   19          /* of these 64 bits hold any */
 
 static void rum_beacon_reset(rum_beacon_parser_t *p, rum_event_t *event);
 static int rum_beacon_drive(rum_beacon_parser_t *p,
@@ -40,6 +41,8 @@ static int rum_beacon_on_end_array(void *ctx);
 
 static const rum_beacon_key_t *rum_beacon_find(rum_beacon_parser_t *p,
     rum_beacon_frame_t *frame, const rum_str_t *name);
+static const rum_beacon_key_t *rum_beacon_scan(const rum_beacon_key_t *key,
+    const rum_beacon_key_t *end, const rum_str_t *name);
 static int rum_beacon_push(rum_beacon_parser_t *p,
     const rum_beacon_schema_t *schema, const rum_beacon_key_t *key,
     void *base);
@@ -639,40 +642,46 @@ static const rum_beacon_key_t *
 rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
     const rum_str_t *name)
 {
-    size_t                      i, n;
     const rum_beacon_key_t     *key;
     const rum_beacon_schema_t  *schema;
 
     schema = frame->schema;
-    i = frame->next;
 
-    do {
-        for (n = 0; n < schema->n; n++, i++) {
-            if (i >= schema->n) {
-                i = 0;
-            }
+    key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
 
-            key = &schema->keys[i];
+    if (key == NULL) {
+        key = rum_beacon_scan(schema->keys, frame->next, name);
+    }
 
-            if (key->name.len == name->len
-                && memcmp(key->name.data, name->data, name->len) == 0)
-            {
-                if (schema == frame->schema) {
-                    frame->next = i + 1;
-                }
+    if (key != NULL) {
+        frame->next = key + 1;
+        return key;
+    }
 
-                return key;
-            }
-        }
-
-        if (schema->name != NULL) {
-            return schema->name(p, name);
-        }
-
+    while (schema->next != NULL) {
         schema = schema->next;
-        i = 0;
 
-    } while (schema != NULL);
+        key = rum_beacon_scan(schema->keys, schema->keys + schema->n, name);
+        if (key != NULL) {
+            return key;
+        }
+    }
+
+    return schema->name != NULL ? schema->name(p, name) : NULL;
+}
+
+
+static inline const rum_beacon_key_t *
+rum_beacon_scan(const rum_beacon_key_t *key, const rum_beacon_key_t *end,
+    const rum_str_t *name)
+{
+    for ( /* void */ ; key != end; key++) {
+        if (key->name.len == name->len
+            && memcmp(key->name.data, name->data, name->len) == 0)
+        {
+            return key;
+        }
+    }
 
     return NULL;
 }
@@ -705,7 +714,7 @@ rum_beacon_push(rum_beacon_parser_t *p, const rum_beacon_schema_t *schema,
     frame->schema = schema;
     frame->key = key;
     frame->base = base;
-    frame->next = 0;
+    frame->next = schema != NULL ? schema->keys : NULL;
 
     p->key = key;
 
@@ -801,76 +810,53 @@ rum_beacon_type(rum_beacon_parser_t *p)
 static double
 rum_beacon_decimal(const char *text, size_t len)
 {
-    int          exp, e, sign;
+    int          exp;
     char         copy[RUM_BEACON_NUMBER];
     double       value;
     uint64_t     m;
-    const char  *c, *end;
+    const char  *c, *end, *point;
 
     static const double  pow10[] = {
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
         1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
     };
 
-    if (len >= sizeof(copy)) {
-        return NAN;
-    }
-
     c = text;
     end = text + len;
-    m = 0;
-    exp = 0;
 
     if (*c == '-') {
         c++;
     }
 
-    for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
-        if (m > (1ull << 53)) {
-            goto slow;
+    if (len <= RUM_BEACON_DIGITS) {
+
+        /* digits, of which "exp" stand behind the point */
+
+        for (m = 0; c < end && *c >= '0' && *c <= '9'; c++) {
+            m = m * 10 + (uint64_t) (*c - '0');
         }
 
-        m = m * 10 + (uint64_t) (*c - '0');
-    }
+        exp = 0;
 
-    if (c < end && *c == '.') {
-        for (c++; c < end && *c >= '0' && *c <= '9'; c++) {
-            if (m > (1ull << 53)) {
-                goto slow;
+        if (c < end && *c == '.') {
+            point = ++c;
+
+            for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
+                m = m * 10 + (uint64_t) (*c - '0');
             }
 
-            m = m * 10 + (uint64_t) (*c - '0');
-            exp--;
+            exp = (int) (c - point);
+        }
+
+        if (c == end && m <= (1ull << 53)) {
+            value = (double) m / pow10[exp];
+            return *text == '-' ? -value : value;
         }
     }
 
-    if (c < end) {
-        c++;
-        sign = 1;
-        e = 0;
-
-        if (*c == '-' || *c == '+') {
-            sign = *c == '-' ? -1 : 1;
-            c++;
-        }
-
-        for ( /* void */ ; c < end && e < 1000; c++) {
-            e = e * 10 + (*c - '0');
-        }
-
-        exp += sign * e;
+    if (len >= sizeof(copy)) {
+        return NAN;
     }
-
-    if (m > (1ull << 53) || exp < -22 || exp > 22) {
-        goto slow;
-    }
-
-    value = (double) m;
-    value = exp < 0 ? value / pow10[-exp] : value * pow10[exp];
-
-    return *text == '-' ? -value : value;
-
-slow:
 
     memcpy(copy, text, len);
     copy[len] = '\0';

@@ -525,15 +525,17 @@ rum_beacon_native_tag_number(rum_beacon_parser_t *p,
 }
 
 
+/*
+ * Of the metrics in the table only.  In a web-vitals object "attribution" is
+ * about its one metric and has other keys: those are skipped here.
+ */
 static const rum_beacon_key_t *
 rum_beacon_native_attribution_name(rum_beacon_parser_t *p,
     const rum_str_t *name)
 {
-    if (rum_beacon_native_metric_name(p, name) == NULL) {
-        return NULL;
-    }
+    p->metric = rum_metric_find(name);
 
-    return &rum_beacon_native_attribution_key;
+    return p->metric != NULL ? &rum_beacon_native_attribution_key : NULL;
 }
 
 
@@ -547,7 +549,7 @@ rum_beacon_native_attribution_begin(rum_beacon_parser_t *p)
     event = p->event;
 
     for (i = 0; i < event->nattributions; i++) {
-        if (rum_str_eq(&event->attributions[i].metric, &p->name)) {
+        if (rum_str_eq(&event->attributions[i].metric, &p->metric->name)) {
             break;
         }
     }
@@ -563,7 +565,7 @@ rum_beacon_native_attribution_begin(rum_beacon_parser_t *p)
 
     a = &event->attributions[i];
     memset(a, 0, sizeof(rum_event_attribution_t));
-    a->metric = p->name;
+    a->metric = p->metric->name;
 
     return a;
 }

@@ -74,8 +74,8 @@ struct rum_beacon_schema_s {
 struct rum_beacon_frame_s {
     const rum_beacon_schema_t  *schema;     /* NULL: an array */
     const rum_beacon_key_t     *key;        /* whose value is being read */
+    const rum_beacon_key_t     *next;       /* is tried first */
     void                       *base;
-    size_t                      next;       /* key that is tried first */
 };
 
 /* what web-vitals objects say until their end tells what they are */
@@ -111,6 +111,7 @@ struct rum_beacon_parser_s {
     rum_str_t                   name;       /* the same, or of a tag */
     uint64_t                    seen;       /* known metrics already there */
     rum_str_t                   from;       /* as sent */
+    rum_str_t                   host;       /* of the page */
     double                      version;
 
     /* web-vitals */

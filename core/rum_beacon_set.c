@@ -56,22 +56,35 @@ rum_beacon_copy(rum_beacon_parser_t *p, const rum_str_t *value, size_t limit,
 }
 
 
-/* 1 if there is neither NUL nor anything above 0x7f */
+/* 1 if there is neither NUL nor anything above 0x7f; eight at a time */
 
 static int
 rum_beacon_ascii(const unsigned char *data, size_t len)
 {
-    uint64_t  word, bad;
+    uint32_t              first, last;
+    uint64_t              word, bad;
+    const unsigned char  *end;
 
-    bad = 0;
+    if (len >= 8) {
+        end = data + len - 8;
+        memcpy(&word, end, 8);
+        bad = word | (word - 0x0101010101010101ull);
 
-    for ( /* void */ ; len >= 8; data += 8, len -= 8) {
-        memcpy(&word, data, 8);
-        bad |= word | (word - 0x0101010101010101ull);
-    }
+        for ( /* void */ ; data < end; data += 8) {
+            memcpy(&word, data, 8);
+            bad |= word | (word - 0x0101010101010101ull);
+        }
 
-    for ( /* void */ ; len > 0; data++, len--) {
-        bad |= *data | (uint64_t) (*data == 0) << 7;
+    } else if (len >= 4) {
+        memcpy(&first, data, 4);
+        memcpy(&last, data + len - 4, 4);
+        word = (uint64_t) first << 32 | last;
+        bad = word | (word - 0x0101010101010101ull);
+
+    } else {
+        for (bad = 0; len > 0; data++, len--) {
+            bad |= *data | (*data - 1u);
+        }
     }
 
     return (bad & 0x8080808080808080ull) == 0;
@@ -132,7 +145,7 @@ rum_beacon_strip_url(rum_str_t *url)
 
 
 /*
- * "at f (https://a.test/x.js?token=1:10:5)" -> "at f (https://a.test/x.js:10:5)"
+ * "at f (https://a.test/x.js?token=1:10:5)" loses "?token=1".
  * A URL ends at white space, a quote, a bracket; its query also at the line
  * number that browsers write behind it.
  */
@@ -375,7 +388,7 @@ rum_beacon_page(rum_beacon_parser_t *p, const rum_str_t *url)
     }
 
     event->url = *url;
-    event->path = rum_page_path(&event->url, NULL);
+    event->path = rum_page_path(&event->url, &p->host);
 
     group.len = rum_page_group(&event->path, group.data, RUM_LEN_PAGE);
     event->page = group;
@@ -388,7 +401,7 @@ int
 rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
 {
     size_t        i;
-    rum_str_t     host, own, path, group;
+    rum_str_t     host, path, group;
     rum_event_t  *event;
 
     event = p->event;
@@ -398,7 +411,6 @@ rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
     }
 
     path = rum_page_path(from, &host);
-    (void) rum_page_path(&event->url, &own);
 
     if (host.len == 0 && from->data[0] != '/') {
         return RUM_OK;
@@ -413,8 +425,9 @@ rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
     }
 
     if (host.len == 0
-        || (host.len == own.len
-            && strncasecmp((char *) host.data, (char *) own.data, host.len)
+        || (host.len == p->host.len
+            && strncasecmp((char *) host.data, (char *) p->host.data,
+                           host.len)
                == 0))
     {
         group.len = rum_page_group(&path, group.data, RUM_LEN_PAGE);

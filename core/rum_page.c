@@ -7,7 +7,7 @@
 #include "rum_utf8.h"
 
 #define RUM_PAGE_UUID         36
-#define RUM_PAGE_HEX          16        /* an id from this length on, */
+#define RUM_PAGE_HEX_LONG     16        /* an id from this length on, */
 #define RUM_PAGE_HEX_DIGIT    8         /* or this one with a digit in it */
 #define RUM_PAGE_RANDOM       20        /* letters and digits at random */
 #define RUM_PAGE_EXTENSION    5         /* longest file extension */
@@ -17,8 +17,11 @@
 #define RUM_PAGE_UPPER        0x02
 #define RUM_PAGE_DIGIT        0x04
 #define RUM_PAGE_ALNUM        0x07
-#define RUM_PAGE_JOIN         0x08      /* "-" and "_" */
-#define RUM_PAGE_OTHER        0x10
+#define RUM_PAGE_HEX          0x08      /* besides one of the three */
+#define RUM_PAGE_JOIN         0x10      /* "-" and "_" */
+#define RUM_PAGE_ASIS         0x20      /* printable, needs no encoding */
+#define RUM_PAGE_SCHEME       0x40      /* may stand in "https" */
+#define RUM_PAGE_STOP         0x80      /* ends host or path */
 
 static void rum_page_host(const rum_str_t *authority, rum_str_t *host);
 static size_t rum_page_segment(const rum_str_t *segment, unsigned char *buf,
@@ -27,11 +30,34 @@ static size_t rum_page_extension(const rum_str_t *segment);
 static int rum_page_id(const unsigned char *data, size_t len);
 static int rum_page_uuid(const unsigned char *data, size_t len);
 static int rum_page_random(const unsigned char *data, size_t len);
-static unsigned rum_page_class(unsigned char c);
-static int rum_page_hex(unsigned char c);
 static size_t rum_page_copy(const unsigned char *data, size_t len,
     unsigned char *buf, size_t size);
-static size_t rum_page_utf8(const unsigned char *data, size_t len);
+
+
+/* the rest (controls, DEL, what is not ASCII) has no class */
+
+static const uint8_t  rum_page_classes[256] = {
+    [' ' ... '"'] = RUM_PAGE_ASIS,
+    ['#'] = RUM_PAGE_ASIS|RUM_PAGE_STOP,
+    ['$' ... '*'] = RUM_PAGE_ASIS,
+    ['+'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME,
+    [','] = RUM_PAGE_ASIS,
+    ['-'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_JOIN,
+    ['.'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME,
+    ['/'] = RUM_PAGE_ASIS,
+    ['0' ... '9'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_DIGIT|RUM_PAGE_HEX,
+    [':' ... '>'] = RUM_PAGE_ASIS,
+    ['?'] = RUM_PAGE_ASIS|RUM_PAGE_STOP,
+    ['@'] = RUM_PAGE_ASIS,
+    ['A' ... 'F'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_UPPER|RUM_PAGE_HEX,
+    ['G' ... 'Z'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_UPPER,
+    ['[' ... '^'] = RUM_PAGE_ASIS,
+    ['_'] = RUM_PAGE_ASIS|RUM_PAGE_JOIN,
+    ['`'] = RUM_PAGE_ASIS,
+    ['a' ... 'f'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_LOWER|RUM_PAGE_HEX,
+    ['g' ... 'z'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_LOWER,
+    ['{' ... '~'] = RUM_PAGE_ASIS
+};
 
 
 rum_str_t
@@ -55,9 +81,7 @@ rum_page_path(const rum_str_t *url, rum_str_t *host)
 
     /* SCHEME "://" or "//", then the authority up to the path */
 
-    while (c < end && ((rum_page_class(*c) & RUM_PAGE_ALNUM) || *c == '+'
-                       || *c == '-' || *c == '.'))
-    {
+    while (c < end && (rum_page_classes[*c] & RUM_PAGE_SCHEME)) {
         c++;
     }
 
@@ -72,20 +96,22 @@ rum_page_path(const rum_str_t *url, rum_str_t *host)
         c += 2;
         authority.data = c;
 
-        while (c < end && *c != '/' && *c != '?' && *c != '#') {
+        while (c < end && *c != '/'
+               && !(rum_page_classes[*c] & RUM_PAGE_STOP))
+        {
             c++;
         }
 
         authority.len = c - authority.data;
     }
 
-    while (c < end && *c != '/' && *c != '?' && *c != '#') {
+    while (c < end && *c != '/' && !(rum_page_classes[*c] & RUM_PAGE_STOP)) {
         c++;
     }
 
     path.data = c;
 
-    while (c < end && *c != '?' && *c != '#') {
+    while (c < end && !(rum_page_classes[*c] & RUM_PAGE_STOP)) {
         c++;
     }
 
@@ -237,10 +263,10 @@ rum_page_extension(const rum_str_t *segment)
     for (n = 0; n < segment->len && n <= RUM_PAGE_EXTENSION; n++) {
 
         if (segment->data[segment->len - n - 1] == '.') {
-            return (seen & ~RUM_PAGE_DIGIT) != 0 ? n + 1 : 0;
+            return (seen & (RUM_PAGE_LOWER|RUM_PAGE_UPPER)) ? n + 1 : 0;
         }
 
-        class = rum_page_class(segment->data[segment->len - n - 1]);
+        class = rum_page_classes[segment->data[segment->len - n - 1]];
 
         if (!(class & RUM_PAGE_ALNUM)) {
             return 0;
@@ -256,30 +282,25 @@ rum_page_extension(const rum_str_t *segment)
 static int
 rum_page_id(const unsigned char *data, size_t len)
 {
-    size_t  i, digits, hex;
+    size_t    i;
+    unsigned  seen, hex;
 
     if (len == 0) {
         return 0;
     }
 
-    digits = 0;
-    hex = 0;
+    seen = 0;
+    hex = RUM_PAGE_HEX;
 
-    for (i = 0; i < len; i++) {
-        if (data[i] >= '0' && data[i] <= '9') {
-            digits++;
-
-        } else if (rum_page_hex(data[i])) {
-            hex++;
-
-        } else {
-            break;
-        }
+    for (i = 0; i < len && hex; i++) {
+        seen |= rum_page_classes[data[i]];
+        hex &= rum_page_classes[data[i]];
     }
 
-    if (i == len) {
-        return hex == 0 || len >= RUM_PAGE_HEX
-               || (len >= RUM_PAGE_HEX_DIGIT && digits != 0);
+    if (hex) {
+        return !(seen & (RUM_PAGE_LOWER|RUM_PAGE_UPPER))
+               || len >= RUM_PAGE_HEX_LONG
+               || (len >= RUM_PAGE_HEX_DIGIT && (seen & RUM_PAGE_DIGIT));
     }
 
     if (len == RUM_PAGE_UUID && rum_page_uuid(data, len)) {
@@ -301,7 +322,7 @@ rum_page_uuid(const unsigned char *data, size_t len)
                 return 0;
             }
 
-        } else if (!rum_page_hex(data[i])) {
+        } else if (!(rum_page_classes[data[i]] & RUM_PAGE_HEX)) {
             return 0;
         }
     }
@@ -327,10 +348,10 @@ rum_page_random(const unsigned char *data, size_t len)
     seen = 0;
 
     for (i = 0; i < len; i++) {
-        class = rum_page_class(data[i]);
+        class = rum_page_classes[data[i]] & (RUM_PAGE_ALNUM|RUM_PAGE_JOIN);
         seen |= class;
 
-        if (class == RUM_PAGE_OTHER) {
+        if (class == 0) {
             return 0;
         }
 
@@ -343,40 +364,13 @@ rum_page_random(const unsigned char *data, size_t len)
     }
 
     if (!(seen & RUM_PAGE_DIGIT)
-        || !(seen & (RUM_PAGE_LOWER | RUM_PAGE_UPPER)))
+        || !(seen & (RUM_PAGE_LOWER|RUM_PAGE_UPPER)))
     {
         return 0;
     }
 
     return seen & RUM_PAGE_JOIN ? changes * 2 >= len
                                 : changes * 10 >= len * 3;
-}
-
-
-static unsigned
-rum_page_class(unsigned char c)
-{
-    if (c >= 'a' && c <= 'z') {
-        return RUM_PAGE_LOWER;
-    }
-
-    if (c >= 'A' && c <= 'Z') {
-        return RUM_PAGE_UPPER;
-    }
-
-    if (c >= '0' && c <= '9') {
-        return RUM_PAGE_DIGIT;
-    }
-
-    return c == '-' || c == '_' ? RUM_PAGE_JOIN : RUM_PAGE_OTHER;
-}
-
-
-static int
-rum_page_hex(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
-           || (c >= 'A' && c <= 'F');
 }
 
 
@@ -395,7 +389,13 @@ rum_page_copy(const unsigned char *data, size_t len, unsigned char *buf,
     out = 0;
 
     for (i = 0; i < len; i += n) {
-        n = rum_page_utf8(data + i, len - i);
+
+        if (rum_page_classes[data[i]] & RUM_PAGE_ASIS) {
+            n = 1;
+
+        } else {
+            n = data[i] < 0x80 ? 0 : rum_utf8_char(data + i, len - i);
+        }
 
         if (n != 0) {
             if (n > size - out) {
@@ -419,17 +419,4 @@ rum_page_copy(const unsigned char *data, size_t len, unsigned char *buf,
     }
 
     return out;
-}
-
-
-/* the length of a printable character; 0 if it is none, or not UTF-8 */
-
-static size_t
-rum_page_utf8(const unsigned char *data, size_t len)
-{
-    if (data[0] >= 0x20 && data[0] < 0x7f) {
-        return 1;
-    }
-
-    return data[0] < 0x80 ? 0 : rum_utf8_char(data, len);
 }
