@@ -13,21 +13,48 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define RUM_HISTOGRAM_STEP     16       /* buckets: a cache line if narrow */
-
 /* the windows that hold RUM_HISTOGRAM_FIRST and RUM_HISTOGRAM_LAST */
 #define RUM_HISTOGRAM_LOW      (-1280)
 #define RUM_HISTOGRAM_HIGH     3200
 
 
-static void rum_histogram_count(rum_histogram_t *h, uint32_t k);
+/* 16 bytes of counts, as aligned as malloc() and whole steps make them */
+typedef uint64_t  rum_words_t __attribute__((vector_size(16), may_alias));
+
+/* eight counts, narrow and wide */
+typedef uint16_t  rum_8x16_t __attribute__((vector_size(16)));
+typedef uint32_t  rum_8x32_t __attribute__((vector_size(32)));
+
+
+static int rum_histogram_record_any(rum_histogram_t *h, double value,
+    rum_rating_e rating) __attribute__((noinline));
+static inline void rum_histogram_note(rum_histogram_t *h, double value,
+    rum_rating_e rating);
+static int rum_histogram_widen(rum_histogram_t *h);
 static int rum_histogram_grow(rum_histogram_t *h, int32_t index);
-static void rum_histogram_move(void *dst, uint32_t wide,
+static void rum_histogram_move(void *dst, uint32_t width,
     const rum_histogram_t *h);
+static inline void rum_histogram_count(rum_histogram_t *h, uint32_t k,
+    uint64_t n);
+static void rum_histogram_clip(rum_histogram_t *h);
+static int rum_histogram_merge_buckets(rum_histogram_t *dst,
+    const rum_histogram_t *src, uint64_t count);
 static void rum_histogram_add(rum_histogram_t *dst,
     const rum_histogram_t *src, uint32_t first, uint32_t n);
-static void rum_histogram_clip(rum_histogram_t *h);
-static int64_t rum_histogram_sum_add(int64_t a, int64_t b);
+static void rum_histogram_add_narrow(rum_histogram_t *dst, uint32_t at,
+    const rum_histogram_t *src, uint32_t first, uint32_t n);
+static uint32_t rum_histogram_find(const rum_histogram_t *h, uint64_t rank);
+static uint64_t rum_histogram_block(const rum_histogram_t *h, uint32_t k);
+static inline int64_t rum_histogram_sum_add(int64_t a, int64_t b);
+
+
+/* by width, so many values can be counted */
+
+static const uint64_t  rum_histogram_limits[] = {
+    UINT16_MAX,
+    UINT32_MAX,
+    RUM_HISTOGRAM_COUNT_MAX
+};
 
 
 /* 2^(i/64), correctly rounded; times a power of two, a bucket's bound */
@@ -110,26 +137,45 @@ rum_histogram_reset(rum_histogram_t *h)
 int
 rum_histogram_record(rum_histogram_t *h, double value, rum_rating_e rating)
 {
+    uint32_t  k;
+
+    /* the common case, without a call; NaN fails both comparisons */
+
+    if (value > RUM_HISTOGRAM_ZERO && value <= RUM_HISTOGRAM_MAX
+        && h->count < rum_histogram_limits[h->width])
+    {
+        k = (uint32_t) (rum_histogram_index(value) - h->offset);
+
+        if (k < h->n) {
+            rum_histogram_count(h, k, 1);
+            rum_histogram_note(h, value, rating);
+
+            return RUM_OK;
+        }
+    }
+
+    return rum_histogram_record_any(h, value, rating);
+}
+
+
+/* also zeroes, values that need more room, values to refuse */
+
+static int
+rum_histogram_record_any(rum_histogram_t *h, double value,
+    rum_rating_e rating)
+{
     int       rc;
     int32_t   index;
     uint32_t  k;
-
-    /* written so that NaN fails */
 
     if (!(value >= 0 && value <= RUM_HISTOGRAM_MAX)) {
         return RUM_DECLINED;
     }
 
-    if (h->count >= UINT32_MAX) {
-        if (h->count >= RUM_HISTOGRAM_COUNT_MAX) {
-            return RUM_FULL;
-        }
-
-        if (!h->wide) {
-            rc = rum_histogram_cover(h, h->offset, h->offset + h->n, 1);
-            if (rc != RUM_OK) {
-                return rc;
-            }
+    if (h->count >= rum_histogram_limits[h->width]) {
+        rc = rum_histogram_widen(h);
+        if (rc != RUM_OK) {
+            return rc;
         }
     }
 
@@ -146,20 +192,37 @@ rum_histogram_record(rum_histogram_t *h, double value, rum_rating_e rating)
             k = (uint32_t) (index - h->offset);
         }
 
-        rum_histogram_count(h, k);
+        rum_histogram_count(h, k, 1);
 
     } else {
         h->zero_count++;
         value = fabs(value);            /* -0.0 */
     }
 
+    rum_histogram_note(h, value, rating);
+
+    return RUM_OK;
+}
+
+
+/* all of a value but its bucket */
+
+static inline void
+rum_histogram_note(rum_histogram_t *h, double value, rum_rating_e rating)
+{
     if (h->count == 0) {
         h->min = value;
         h->max = value;
+    }
 
-    } else {
-        h->min = (value < h->min) ? value : h->min;
-        h->max = (value > h->max) ? value : h->max;
+    /* not always stored: the next value need not wait for it */
+
+    if (value < h->min) {
+        h->min = value;
+    }
+
+    if (value > h->max) {
+        h->max = value;
     }
 
     h->count++;
@@ -168,20 +231,44 @@ rum_histogram_record(rum_histogram_t *h, double value, rum_rating_e rating)
     if (rating < RUM_UNRATED) {
         h->ratings[rating]++;
     }
-
-    return RUM_OK;
 }
 
 
-static void
-rum_histogram_count(rum_histogram_t *h, uint32_t k)
+static inline void
+rum_histogram_count(rum_histogram_t *h, uint32_t k, uint64_t n)
 {
-    if (h->wide) {
-        ((uint64_t *) h->counts)[k]++;
+    switch (h->width) {
 
-    } else {
-        ((uint32_t *) h->counts)[k]++;
+    case 0:
+        ((uint16_t *) h->counts)[k] += (uint16_t) n;
+        break;
+
+    case 1:
+        ((uint32_t *) h->counts)[k] += (uint32_t) n;
+        break;
+
+    default:
+        ((uint64_t *) h->counts)[k] += n;
     }
+}
+
+
+static int
+rum_histogram_widen(rum_histogram_t *h)
+{
+    if (h->count >= RUM_HISTOGRAM_COUNT_MAX) {
+        return RUM_FULL;
+    }
+
+    return rum_histogram_cover(h, h->offset, h->offset + (int32_t) h->n,
+                               rum_histogram_width(h->count + 1));
+}
+
+
+uint32_t
+rum_histogram_width(uint64_t count)
+{
+    return (count > UINT16_MAX) + (count > UINT32_MAX);
 }
 
 
@@ -204,16 +291,16 @@ rum_histogram_grow(rum_histogram_t *h, int32_t index)
         }
     }
 
-    return rum_histogram_cover(h, low, high, h->wide);
+    return rum_histogram_cover(h, low, high, h->width);
 }
 
 
 int
 rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
-    uint32_t wide)
+    uint32_t width)
 {
     char      *counts;
-    size_t     width, size, before, used;
+    size_t     bytes, size, before, used;
 
     if (h->n != 0) {
         low = (low < h->offset) ? low : h->offset;
@@ -228,16 +315,16 @@ rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
     high = (high > RUM_HISTOGRAM_HIGH) ? RUM_HISTOGRAM_HIGH : high;
 
     if (low == high) {
-        h->wide = wide;
+        h->width = width;
         return RUM_OK;
     }
 
-    width = wide ? sizeof(uint64_t) : sizeof(uint32_t);
-    size = (size_t) (high - low) * width;
-    before = (h->n != 0) ? (size_t) (h->offset - low) * width : 0;
-    used = h->n * width;
+    bytes = (size_t) 2 << width;
+    size = (size_t) (high - low) * bytes;
+    before = (h->n != 0) ? (size_t) (h->offset - low) * bytes : 0;
+    used = h->n * bytes;
 
-    if (size <= h->size && (wide == h->wide || h->n == 0)) {
+    if (size <= h->size && (width == h->width || h->n == 0)) {
         counts = h->counts;
 
     } else {
@@ -247,7 +334,7 @@ rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
         }
     }
 
-    rum_histogram_move(counts + before, wide, h);
+    rum_histogram_move(counts + before, width, h);
     memset(counts, 0, before);
     memset(counts + before + used, 0, size - before - used);
 
@@ -259,7 +346,7 @@ rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
 
     h->offset = low;
     h->n = (uint32_t) (high - low);
-    h->wide = wide;
+    h->width = width;
 
     return RUM_OK;
 }
@@ -268,25 +355,31 @@ rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
 /* moves the counts of h to dst, which may overlap if the width stays */
 
 static void
-rum_histogram_move(void *dst, uint32_t wide, const rum_histogram_t *h)
+rum_histogram_move(void *dst, uint32_t width, const rum_histogram_t *h)
 {
     uint32_t   k;
+    uint32_t  *d32;
     uint64_t  *d64;
 
     if (h->n == 0) {
         return;
     }
 
-    if (wide == h->wide) {
-        memmove(dst, h->counts,
-                h->n * (wide ? sizeof(uint64_t) : sizeof(uint32_t)));
+    if (width == h->width) {
+        memmove(dst, h->counts, (size_t) h->n << (width + 1));
         return;
     }
 
+    d32 = dst;
     d64 = dst;
 
     for (k = 0; k < h->n; k++) {
-        d64[k] = rum_histogram_bucket(h, k);
+        if (width == 1) {
+            d32[k] = (uint32_t) rum_histogram_bucket(h, k);
+
+        } else {
+            d64[k] = rum_histogram_bucket(h, k);
+        }
     }
 }
 
@@ -311,12 +404,7 @@ rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
             return RUM_DECLINED;
         }
 
-        if (h->wide) {
-            ((uint64_t *) h->counts)[k]--;
-
-        } else {
-            ((uint32_t *) h->counts)[k]--;
-        }
+        rum_histogram_count(h, k, (uint64_t) -1);
 
     } else {
         if (h->zero_count == 0) {
@@ -381,8 +469,17 @@ rum_histogram_trim(const rum_histogram_t *h, uint32_t *first)
     low = 0;
     high = h->n;
 
+    while (high > 0 && rum_histogram_block(h, high - RUM_HISTOGRAM_STEP) == 0)
+    {
+        high -= RUM_HISTOGRAM_STEP;
+    }
+
     while (high > 0 && rum_histogram_bucket(h, high - 1) == 0) {
         high--;
+    }
+
+    while (low < high && rum_histogram_block(h, low) == 0) {
+        low += RUM_HISTOGRAM_STEP;
     }
 
     while (low < high && rum_histogram_bucket(h, low) == 0) {
@@ -399,8 +496,7 @@ int
 rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src)
 {
     int        rc;
-    int32_t    low;
-    uint32_t   i, n, wide, first;
+    uint32_t   i;
     uint64_t   count;
 
     if (src->count == 0) {
@@ -413,22 +509,9 @@ rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src)
         return RUM_FULL;
     }
 
-    n = rum_histogram_trim(src, &first);
-    low = src->offset + (int32_t) first;
-    wide = (dst->wide || src->wide || count > UINT32_MAX);
-
-    if (n != 0
-        && (dst->n == 0 || wide != dst->wide || low < dst->offset
-            || low + (int32_t) n > dst->offset + (int32_t) dst->n))
-    {
-        rc = rum_histogram_cover(dst, low, low + (int32_t) n, wide);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    if (n != 0) {
-        rum_histogram_add(dst, src, first, n);
+    rc = rum_histogram_merge_buckets(dst, src, count);
+    if (rc != RUM_OK) {
+        return rc;
     }
 
     if (dst->count == 0) {
@@ -452,34 +535,117 @@ rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src)
 }
 
 
-/* adds n buckets of src from "first" on, which the window of dst holds */
+static int
+rum_histogram_merge_buckets(rum_histogram_t *dst, const rum_histogram_t *src,
+    uint64_t count)
+{
+    int       rc;
+    int32_t   low, high;
+    uint32_t  n, width, first;
+
+    first = 0;
+    n = src->n;
+    low = src->offset;
+    high = low + (int32_t) n;
+
+    width = rum_histogram_width(count);
+    width = (width > src->width) ? width : src->width;
+    width = (width > dst->width) ? width : dst->width;
+
+    if (width != dst->width || low < dst->offset
+        || high > dst->offset + (int32_t) dst->n)
+    {
+        /* room for whole steps, as windows begin and end at them */
+
+        n = rum_histogram_trim(src, &first);
+        n += first % RUM_HISTOGRAM_STEP;
+        first -= first % RUM_HISTOGRAM_STEP;
+
+        low += (int32_t) first;
+        high = low + (int32_t) n;
+
+        rc = (n == 0) ? RUM_OK : rum_histogram_cover(dst, low, high, width);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    if (n != 0) {
+        rum_histogram_add(dst, src, first, n);
+    }
+
+    return RUM_OK;
+}
+
+
+/*
+ * Adds n buckets of src, from "first" on, to those of dst, in whole steps;
+ * dst has room for them and is at least as wide.  No count overflows, so
+ * that counts of one width are added many at a time, whatever the width.
+ */
 
 static void
 rum_histogram_add(rum_histogram_t *dst, const rum_histogram_t *src,
     uint32_t first, uint32_t n)
 {
-    uint32_t                  k, at;
-    uint32_t       *restrict  d32;
-    uint64_t       *restrict  d64;
-    const uint32_t *restrict  s32;
+    size_t              i, words;
+    uint32_t            at;
+    rum_words_t        *d;
+    const rum_words_t  *s;
 
     at = (uint32_t) (src->offset + (int32_t) first - dst->offset);
 
-    if (!dst->wide) {
-        d32 = (uint32_t *) dst->counts + at;
-        s32 = (const uint32_t *) src->counts + first;
+    if (dst->width != src->width) {
+        rum_histogram_add_narrow(dst, at, src, first, n);
+        return;
+    }
 
+    d = dst->counts;
+    s = src->counts;
+
+    d += ((size_t) at << (dst->width + 1)) / sizeof(rum_words_t);
+    s += ((size_t) first << (dst->width + 1)) / sizeof(rum_words_t);
+
+    words = (((size_t) n << (dst->width + 1)) + sizeof(rum_words_t) - 1)
+            / sizeof(rum_words_t);
+
+    for (i = 0; i < words; i++) {
+        d[i] += s[i];
+    }
+}
+
+
+/* the same from a narrower histogram, most often from 16 bits to 32 */
+
+static void
+rum_histogram_add_narrow(rum_histogram_t *dst, uint32_t at,
+    const rum_histogram_t *src, uint32_t first, uint32_t n)
+{
+    uint32_t         k;
+    uint32_t        *d;
+    rum_8x16_t       narrow;
+    rum_8x32_t       wide;
+    const uint16_t  *s;
+
+    if (dst->width != 1) {
         for (k = 0; k < n; k++) {
-            d32[k] += s32[k];
+            rum_histogram_count(dst, at + k,
+                                rum_histogram_bucket(src, first + k));
         }
 
         return;
     }
 
-    d64 = (uint64_t *) dst->counts + at;
+    d = (uint32_t *) dst->counts + at;
+    s = (const uint16_t *) src->counts + first;
 
-    for (k = 0; k < n; k++) {
-        d64[k] += rum_histogram_bucket(src, first + k);
+    for (k = 0; k < n; k += 8) {
+        memcpy(&narrow, s + k, sizeof(rum_8x16_t));
+        memcpy(&wide, d + k, sizeof(rum_8x32_t));
+
+        wide += __builtin_convertvector(narrow, rum_8x32_t);
+
+        memcpy(d + k, &wide, sizeof(rum_8x32_t));
     }
 }
 
@@ -488,8 +654,8 @@ double
 rum_histogram_quantile(const rum_histogram_t *h, double q)
 {
     double    low, high, value;
-    uint32_t  k;
-    uint64_t  rank, seen;
+    int32_t   index;
+    uint64_t  rank;
 
     if (h->count == 0) {
         return 0;
@@ -502,26 +668,95 @@ rum_histogram_quantile(const rum_histogram_t *h, double q)
     rank += ((double) rank < value);
     rank = (rank > 0) ? rank : 1;
 
-    seen = h->zero_count;
-
-    if (rank <= seen) {
+    if (rank <= h->zero_count) {
         return 0;
     }
 
-    for (k = 0; k < h->n; k++) {
+    index = h->offset
+            + (int32_t) rum_histogram_find(h, rank - h->zero_count);
+
+    low = rum_histogram_bound(index - 1);
+    high = rum_histogram_bound(index);
+    value = 2 * low * high / (low + high);
+
+    value = (value > h->min) ? value : h->min;
+    return (value < h->max) ? value : h->max;
+}
+
+
+/* where in the window the value of that rank is, from 1, zeroes aside */
+
+static uint32_t
+rum_histogram_find(const rum_histogram_t *h, uint64_t rank)
+{
+    uint32_t  k;
+    uint64_t  seen, block;
+
+    seen = 0;
+
+    for (k = 0; k < h->n; k += RUM_HISTOGRAM_STEP) {
+        block = rum_histogram_block(h, k);
+
+        if (seen + block >= rank) {
+            break;
+        }
+
+        seen += block;
+    }
+
+    while (k < h->n) {
         seen += rum_histogram_bucket(h, k);
 
         if (seen >= rank) {
             break;
         }
+
+        k++;
     }
 
-    low = rum_histogram_bound(h->offset + (int32_t) k - 1);
-    high = rum_histogram_bound(h->offset + (int32_t) k);
-    value = 2 * low * high / (low + high);
+    return k;
+}
 
-    value = (value > h->min) ? value : h->min;
-    return (value < h->max) ? value : h->max;
+
+/* the values in RUM_HISTOGRAM_STEP buckets, from k on */
+
+static uint64_t
+rum_histogram_block(const rum_histogram_t *h, uint32_t k)
+{
+    uint32_t         i;
+    uint64_t         sum;
+    const uint16_t  *c16;
+    const uint32_t  *c32;
+
+    sum = 0;
+
+    switch (h->width) {
+
+    case 0:
+        c16 = (const uint16_t *) h->counts + k;
+
+        for (i = 0; i < RUM_HISTOGRAM_STEP; i++) {
+            sum += c16[i];
+        }
+
+        break;
+
+    case 1:
+        c32 = (const uint32_t *) h->counts + k;
+
+        for (i = 0; i < RUM_HISTOGRAM_STEP; i++) {
+            sum += c32[i];
+        }
+
+        break;
+
+    default:
+        for (i = 0; i < RUM_HISTOGRAM_STEP; i++) {
+            sum += rum_histogram_bucket(h, k + i);
+        }
+    }
+
+    return sum;
 }
 
 
@@ -573,19 +808,20 @@ rum_histogram_sum(const rum_histogram_t *h)
 int32_t
 rum_histogram_index(double value)
 {
-    double    mantissa;
     int32_t   exponent, below;
-    uint64_t  bits;
+    uint64_t  bits, bound;
 
     memcpy(&bits, &value, sizeof(double));
 
     exponent = (int32_t) (bits >> 52) - 1023;
     below = rum_histogram_guess[(bits >> 45) & 127];
 
-    bits = (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff0000000000000);
-    memcpy(&mantissa, &bits, sizeof(double));
+    /* the mantissa as a double in [1, 2); such compare as their bits do */
 
-    return exponent * 64 + below - (mantissa <= rum_histogram_bounds[below]);
+    bits = (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff0000000000000);
+    memcpy(&bound, &rum_histogram_bounds[below], sizeof(double));
+
+    return exponent * 64 + below - (bits <= bound);
 }
 
 
@@ -611,8 +847,10 @@ rum_histogram_units(double value)
 
 /* of numbers that are not negative; INT64_MAX is "too much", and stays */
 
-static int64_t
+static inline int64_t
 rum_histogram_sum_add(int64_t a, int64_t b)
 {
-    return (a > INT64_MAX - b) ? INT64_MAX : a + b;
+    int64_t  sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }

@@ -18,9 +18,9 @@
  * they are the bound of the outermost bucket that is still occupied (or stay,
  * where that bucket is the value's own and the value the narrower bound).
  *
- * Bucket counts are 32 bits wide while no more than 2^32 - 1 values are
- * counted, so that no bucket can overflow, and 64 bits from then on; the
- * window [offset, offset + n) grows in steps.  Read it with _bucket().
+ * Bucket counts are 16 bits wide while no more than 65,535 values are
+ * counted, so that no bucket can overflow; then 32 bits, then 64.  The window
+ * [offset, offset + n) grows in steps.  Read it with rum_histogram_bucket().
  *
  * Not thread-safe.  A histogram owns its counts; release with _free().
  */
@@ -45,16 +45,16 @@
 
 typedef struct {
     uint64_t              count;        /* of all values, zeroes included */
-    uint64_t              zero_count;
-    uint64_t              ratings[3];   /* by rum_rating_e */
     int64_t               sum;          /* in 1/RUM_SUM_UNIT; saturates */
     double                min;          /* both 0 while count is 0 */
     double                max;
     int32_t               offset;       /* index of the window's first bucket */
     uint32_t              n;            /* buckets in the window, some empty */
-    uint32_t              size;         /* bytes allocated */
-    uint32_t              wide;         /* counts are uint64_t, not uint32_t */
     void                 *counts;
+    uint32_t              width;        /* counts are of 16 << width bits */
+    uint32_t              size;         /* bytes allocated */
+    uint64_t              ratings[3];   /* by rum_rating_e */
+    uint64_t              zero_count;
 } rum_histogram_t;
 
 void rum_histogram_init(rum_histogram_t *h);
@@ -67,8 +67,17 @@ void rum_histogram_reset(rum_histogram_t *h);
 static inline uint64_t
 rum_histogram_bucket(const rum_histogram_t *h, uint32_t k)
 {
-    return h->wide ? ((const uint64_t *) h->counts)[k]
-                   : ((const uint32_t *) h->counts)[k];
+    switch (h->width) {
+
+    case 0:
+        return ((const uint16_t *) h->counts)[k];
+
+    case 1:
+        return ((const uint32_t *) h->counts)[k];
+
+    default:
+        return ((const uint64_t *) h->counts)[k];
+    }
 }
 
 /*
@@ -132,12 +141,35 @@ int rum_histogram_decode(rum_histogram_t *h, const unsigned char *data,
 
 /* what the two files of the histogram share */
 
+#define RUM_HISTOGRAM_STEP     16       /* windows are multiples of this */
+
 /*
- * Extends the window to hold buckets low .. high - 1, and the counts to 64
- * bits if wide; RUM_ERROR without memory.
+ * Extends the window to hold buckets low .. high - 1, and the counts to
+ * 16 << width bits; RUM_ERROR without memory.
  */
 int rum_histogram_cover(rum_histogram_t *h, int32_t low, int32_t high,
-    uint32_t wide);
+    uint32_t width);
+
+/* the smallest width that holds so many values */
+uint32_t rum_histogram_width(uint64_t count);
+
+static inline void
+rum_histogram_set(rum_histogram_t *h, uint32_t k, uint64_t count)
+{
+    switch (h->width) {
+
+    case 0:
+        ((uint16_t *) h->counts)[k] = (uint16_t) count;
+        break;
+
+    case 1:
+        ((uint32_t *) h->counts)[k] = (uint32_t) count;
+        break;
+
+    default:
+        ((uint64_t *) h->counts)[k] = count;
+    }
+}
 
 /* the buckets between the outermost occupied ones, and where they begin */
 uint32_t rum_histogram_trim(const rum_histogram_t *h, uint32_t *first);

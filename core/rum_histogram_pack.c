@@ -2,17 +2,21 @@
  * A histogram as MessagePack, to and from Redis: see rum_histogram.h and
  * docs/redis-schema.md.
  *
- * Decoding trusts nothing: it runs msgpack-c's parser with callbacks of its
- * own, so that what a histogram cannot have is refused where it is met, and
- * no more memory is taken than the widest histogram has.
+ * msgpack-c packs and parses the elements.  Only the counts of buckets, of
+ * which there are hundreds, mostly below 128, have short cuts here: the
+ * status location decodes thousands of histograms for one answer, inside
+ * nginx.
  */
 
 #include "rum_histogram.h"
 
-/* of msgpack-c's parser: arrays in arrays, and no deeper */
-#define MSGPACK_EMBED_STACK_SIZE  2
+#include <math.h>
 
-#include <msgpack/pack.h>
+/* of msgpack-c's parser: it is given one number at a time */
+#define MSGPACK_EMBED_STACK_SIZE  1
+
+#include <msgpack/pack_define.h>
+#include <msgpack/timestamp.h>
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
@@ -21,17 +25,13 @@
 /* sums below this, in 1/RUM_SUM_UNIT, come back exactly from a double */
 #define RUM_HISTOGRAM_SUM_EXACT  (INT64_C(1) << 50)
 
-/* elements of the array */
-#define RUM_ELEMENT_VERSION    0
-#define RUM_ELEMENT_SCALE      1
-#define RUM_ELEMENT_COUNT      2
-#define RUM_ELEMENT_SUM        3
-#define RUM_ELEMENT_MIN        4
-#define RUM_ELEMENT_MAX        5
-#define RUM_ELEMENT_ZERO       6
-#define RUM_ELEMENT_OFFSET     7
-#define RUM_ELEMENT_BUCKETS    8
-#define RUM_ELEMENT_RATINGS    9
+#define RUM_FIXINT_LIMIT       0x80     /* up to here a number is its byte */
+
+
+/* RUM_HISTOGRAM_STEP counts, packed and in memory */
+
+typedef uint8_t   rum_bytes_t  __attribute__((vector_size(16)));
+typedef uint16_t  rum_counts_t __attribute__((vector_size(32)));
 
 
 typedef struct {
@@ -41,23 +41,15 @@ typedef struct {
 
 
 typedef struct {
-    rum_histogram_t         *h;
-    int                      rc;        /* of what was refused */
-    int32_t                  offset;
-    uint32_t                 element;   /* of the outer array, the next one */
-    uint32_t                 arrays;    /* begun so far */
-    uint32_t                 k;         /* in the array of buckets, ratings */
-    uint64_t                 total;     /* of the bucket counts */
+    const unsigned char     *pos;
+    const unsigned char     *last;
 } rum_histogram_in_t;
 
 
 typedef enum {
     RUM_ITEM_UNSIGNED = 0,
     RUM_ITEM_NEGATIVE,
-    RUM_ITEM_DOUBLE,
-    RUM_ITEM_HISTOGRAM,
-    RUM_ITEM_BUCKETS,
-    RUM_ITEM_RATINGS
+    RUM_ITEM_DOUBLE
 } rum_item_e;
 
 
@@ -71,36 +63,56 @@ typedef struct {
 } rum_item_t;
 
 
-static int rum_histogram_write(void *data, const char *buf, size_t len);
-static int rum_histogram_pack_sum(msgpack_packer *pk, int64_t sum);
-static int rum_histogram_pack_number(msgpack_packer *pk, double value);
+static int rum_histogram_pack_step(rum_histogram_out_t *out,
+    const rum_histogram_t *h, uint32_t k);
+static inline int rum_histogram_write(rum_histogram_out_t *out,
+    const void *data, size_t len);
+static int rum_histogram_pack_sum(rum_histogram_out_t *out, int64_t sum);
+static int rum_histogram_pack_number(rum_histogram_out_t *out, double value);
 
-static int rum_histogram_element(rum_histogram_in_t *in, rum_item_t item);
-static int rum_histogram_begin_buckets(rum_histogram_in_t *in, uint32_t n);
-static int rum_histogram_count(rum_histogram_in_t *in, rum_item_t item);
-static int rum_histogram_rating(rum_histogram_in_t *in, rum_item_t item);
-static int rum_histogram_unpack_count(uint64_t *count, rum_item_t item);
-static int rum_histogram_unpack_sum(int64_t *sum, rum_item_t item);
-static int rum_histogram_unpack_number(double *value, rum_item_t item);
-static int rum_histogram_unpack_offset(int32_t *offset, rum_item_t item);
-static int rum_histogram_check(const rum_histogram_in_t *in);
+static int rum_histogram_unpack(rum_histogram_t *h, rum_histogram_in_t *in);
+static int rum_histogram_unpack_head(rum_histogram_in_t *in, uint32_t *n);
+static int rum_histogram_unpack_buckets(rum_histogram_in_t *in,
+    rum_histogram_t *h);
+static int rum_histogram_unpack_counts(rum_histogram_in_t *in,
+    rum_histogram_t *h, uint32_t k, uint32_t n, uint64_t *total);
+static int rum_histogram_unpack_step(rum_histogram_in_t *in,
+    rum_histogram_t *h, uint32_t k, uint64_t *total);
+static int rum_histogram_unpack_ratings(rum_histogram_in_t *in,
+    rum_histogram_t *h);
+static int rum_histogram_unpack_array(rum_histogram_in_t *in, uint32_t *n);
+static int rum_histogram_unpack_count(rum_histogram_in_t *in,
+    uint64_t *count);
+static int rum_histogram_unpack_sum(rum_histogram_in_t *in, int64_t *sum);
+static int rum_histogram_unpack_number(rum_histogram_in_t *in,
+    double *number);
+static int rum_histogram_unpack_offset(rum_histogram_in_t *in,
+    int32_t *offset);
+static int rum_histogram_unpack_item(rum_histogram_in_t *in,
+    rum_item_t *item);
 
-static inline rum_item_t rum_item_root(rum_histogram_in_t *in);
-static inline int rum_item_unsigned(rum_histogram_in_t *in, uint64_t value,
+static inline rum_item_t rum_item_root(void *user);
+static inline int rum_item_unsigned(void *user, uint64_t value,
     rum_item_t *item);
-static inline int rum_item_signed(rum_histogram_in_t *in, int64_t value,
+static inline int rum_item_signed(void *user, int64_t value,
     rum_item_t *item);
-static inline int rum_item_double(rum_histogram_in_t *in, double value,
+static inline int rum_item_double(void *user, double value,
     rum_item_t *item);
-static inline int rum_item_array(rum_histogram_in_t *in, uint32_t n,
-    rum_item_t *item);
-static inline int rum_item_array_item(rum_histogram_in_t *in,
-    rum_item_t *array, rum_item_t item);
+
+
+/* msgpack-c's packer, writing straight into our buffer */
+
+#define msgpack_pack_inline_func(name)  static inline int msgpack_pack ## name
+#define msgpack_pack_user               rum_histogram_out_t *
+#define msgpack_pack_append_buffer(out, data, len)                            \
+    return rum_histogram_write(out, data, len)
+
+#include <msgpack/pack_template.h>
 
 
 /*
- * msgpack-c's parser calls rum_item_TYPE(); the types of one family share a
- * function, the types that no histogram has fail.
+ * msgpack-c's parser calls rum_item_TYPE().  Numbers of one kind share a
+ * function; what is not a number is refused.
  */
 
 #define rum_item_uint8         rum_item_unsigned
@@ -113,20 +125,22 @@ static inline int rum_item_array_item(rum_histogram_in_t *in,
 #define rum_item_int64         rum_item_signed
 #define rum_item_float         rum_item_double
 
-#define rum_item_nil(in, item)                    RUM_ERROR
-#define rum_item_false(in, item)                  RUM_ERROR
-#define rum_item_true(in, item)                   RUM_ERROR
-#define rum_item_str(in, base, pos, len, item)    RUM_ERROR
-#define rum_item_bin(in, base, pos, len, item)    RUM_ERROR
-#define rum_item_ext(in, base, pos, len, item)    RUM_ERROR
-#define rum_item_map(in, n, item)                 RUM_ERROR
-#define rum_item_map_item(in, map, key, value)    RUM_ERROR
+#define rum_item_nil(user, item)                     RUM_ERROR
+#define rum_item_false(user, item)                   RUM_ERROR
+#define rum_item_true(user, item)                    RUM_ERROR
+#define rum_item_str(user, base, pos, len, item)     RUM_ERROR
+#define rum_item_bin(user, base, pos, len, item)     RUM_ERROR
+#define rum_item_ext(user, base, pos, len, item)     RUM_ERROR
+#define rum_item_array(user, n, item)                RUM_ERROR
+#define rum_item_array_item(user, array, item)       RUM_ERROR
+#define rum_item_map(user, n, item)                  RUM_ERROR
+#define rum_item_map_item(user, map, key, item)      RUM_ERROR
 
 #define msgpack_unpack_struct(name)     struct rum_parse ## name
 #define msgpack_unpack_func(ret, name)  static inline ret rum_parse ## name
 #define msgpack_unpack_callback(name)   rum_item ## name
 #define msgpack_unpack_object           rum_item_t
-#define msgpack_unpack_user             rum_histogram_in_t
+#define msgpack_unpack_user             void *
 
 #include <msgpack/unpack_template.h>
 
@@ -160,37 +174,48 @@ rum_histogram_encode(const rum_histogram_t *h, unsigned char *buf,
     size_t size)
 {
     int                  failed, rated;
-    uint32_t             k, n, first;
-    msgpack_packer       pk;
+    uint32_t             i, k, n, end;
     rum_histogram_out_t  out;
 
     out.pos = buf;
     out.last = buf + size;
-    msgpack_packer_init(&pk, &out, rum_histogram_write);
 
-    n = rum_histogram_trim(h, &first);
+    n = rum_histogram_trim(h, &k);
     rated = (h->ratings[0] | h->ratings[1] | h->ratings[2]) != 0;
 
-    failed = msgpack_pack_array(&pk, rated ? 10 : 9);
-    failed |= msgpack_pack_uint8(&pk, RUM_HISTOGRAM_VERSION);
-    failed |= msgpack_pack_uint8(&pk, RUM_HISTOGRAM_SCALE);
-    failed |= msgpack_pack_uint64(&pk, h->count);
-    failed |= rum_histogram_pack_sum(&pk, h->sum);
-    failed |= rum_histogram_pack_number(&pk, h->min);
-    failed |= rum_histogram_pack_number(&pk, h->max);
-    failed |= msgpack_pack_uint64(&pk, h->zero_count);
-    failed |= msgpack_pack_int32(&pk, n ? h->offset + (int32_t) first : 0);
-    failed |= msgpack_pack_array(&pk, n);
+    failed = msgpack_pack_array(&out, rated ? 10 : 9);
+    failed |= msgpack_pack_uint8(&out, RUM_HISTOGRAM_VERSION);
+    failed |= msgpack_pack_uint8(&out, RUM_HISTOGRAM_SCALE);
+    failed |= msgpack_pack_uint64(&out, h->count);
+    failed |= rum_histogram_pack_sum(&out, h->sum);
+    failed |= rum_histogram_pack_number(&out, h->min);
+    failed |= rum_histogram_pack_number(&out, h->max);
+    failed |= msgpack_pack_uint64(&out, h->zero_count);
+    failed |= msgpack_pack_int32(&out, n ? h->offset + (int32_t) k : 0);
+    failed |= msgpack_pack_array(&out, n);
 
-    for (k = first; k < first + n; k++) {
-        failed |= msgpack_pack_uint64(&pk, rum_histogram_bucket(h, k));
+    end = k + n;
+
+    while (k < end) {
+        n = (end - k < RUM_HISTOGRAM_STEP) ? end - k : RUM_HISTOGRAM_STEP;
+
+        if (n < RUM_HISTOGRAM_STEP
+            || rum_histogram_pack_step(&out, h, k) != RUM_OK)
+        {
+            for (i = k; i < k + n; i++) {
+                failed |= msgpack_pack_uint64(&out,
+                                              rum_histogram_bucket(h, i));
+            }
+        }
+
+        k += n;
     }
 
     if (rated) {
-        failed |= msgpack_pack_array(&pk, RUM_UNRATED);
+        failed |= msgpack_pack_array(&out, RUM_UNRATED);
 
-        for (k = 0; k < RUM_UNRATED; k++) {
-            failed |= msgpack_pack_uint64(&pk, h->ratings[k]);
+        for (i = 0; i < RUM_UNRATED; i++) {
+            failed |= msgpack_pack_uint64(&out, h->ratings[i]);
         }
     }
 
@@ -198,18 +223,48 @@ rum_histogram_encode(const rum_histogram_t *h, unsigned char *buf,
 }
 
 
+/* packs RUM_HISTOGRAM_STEP counts, if all of them are small */
+
 static int
-rum_histogram_write(void *data, const char *buf, size_t len)
+rum_histogram_pack_step(rum_histogram_out_t *out, const rum_histogram_t *h,
+    uint32_t k)
 {
-    rum_histogram_out_t  *out;
+    uint64_t         words[4];
+    rum_bytes_t      bytes;
+    rum_counts_t     counts;
+    const uint16_t  *p;
 
-    out = data;
+    if (h->width != 0 || out->last - out->pos < RUM_HISTOGRAM_STEP) {
+        return RUM_DECLINED;
+    }
 
+    p = (const uint16_t *) h->counts + k;
+    memcpy(words, p, sizeof(rum_counts_t));
+
+    if ((words[0] | words[1] | words[2] | words[3])
+        & UINT64_C(0xff80ff80ff80ff80))
+    {
+        return RUM_DECLINED;
+    }
+
+    memcpy(&counts, p, sizeof(rum_counts_t));
+    bytes = __builtin_convertvector(counts, rum_bytes_t);
+    memcpy(out->pos, &bytes, sizeof(rum_bytes_t));
+
+    out->pos += RUM_HISTOGRAM_STEP;
+
+    return RUM_OK;
+}
+
+
+static inline int
+rum_histogram_write(rum_histogram_out_t *out, const void *data, size_t len)
+{
     if ((size_t) (out->last - out->pos) < len) {
         return -1;
     }
 
-    memcpy(out->pos, buf, len);
+    memcpy(out->pos, data, len);
     out->pos += len;
 
     return 0;
@@ -217,7 +272,7 @@ rum_histogram_write(void *data, const char *buf, size_t len)
 
 
 static int
-rum_histogram_pack_sum(msgpack_packer *pk, int64_t sum)
+rum_histogram_pack_sum(rum_histogram_out_t *out, int64_t sum)
 {
     int64_t  unit, rest;
 
@@ -225,29 +280,29 @@ rum_histogram_pack_sum(msgpack_packer *pk, int64_t sum)
     rest = sum % unit;
 
     if (sum >= RUM_HISTOGRAM_SUM_EXACT) {
-        return msgpack_pack_int64(pk, sum / unit + (rest >= unit / 2));
+        return msgpack_pack_int64(out, sum / unit + (rest >= unit / 2));
     }
 
     if (rest == 0) {
-        return msgpack_pack_int64(pk, sum / unit);
+        return msgpack_pack_int64(out, sum / unit);
     }
 
-    return msgpack_pack_double(pk, (double) sum / RUM_SUM_UNIT);
+    return msgpack_pack_double(out, (double) sum / RUM_SUM_UNIT);
 }
 
 
 static int
-rum_histogram_pack_number(msgpack_packer *pk, double value)
+rum_histogram_pack_number(rum_histogram_out_t *out, double value)
 {
     uint64_t  whole;
 
     whole = (uint64_t) value;
 
     if ((double) whole == value) {
-        return msgpack_pack_uint64(pk, whole);
+        return msgpack_pack_uint64(out, whole);
     }
 
-    return msgpack_pack_double(pk, value);
+    return msgpack_pack_double(out, value);
 }
 
 
@@ -255,182 +310,290 @@ int
 rum_histogram_decode(rum_histogram_t *h, const unsigned char *data,
     size_t len)
 {
-    int                        rc;
-    size_t                     parsed;
-    struct rum_parse_context   ctx;
+    int                 rc;
+    rum_histogram_in_t  in;
 
     rum_histogram_reset(h);
 
-    if (len == 0) {
-        return RUM_ERROR;
+    in.pos = data;
+    in.last = data + len;
+
+    rc = rum_histogram_unpack(h, &in);
+
+    if (rc == RUM_OK && in.pos != in.last) {
+        rc = RUM_ERROR;
     }
 
-    memset(&ctx.user, 0, sizeof(rum_histogram_in_t));
-    ctx.user.h = h;
-    ctx.user.rc = RUM_ERROR;
-
-    rum_parse_init(&ctx);
-    parsed = 0;
-
-    rc = rum_parse_execute(&ctx, (const char *) data, len, &parsed);
-
-    if (rc == 1 && parsed == len
-        && rum_histogram_check(&ctx.user) == RUM_OK)
-    {
-        return RUM_OK;
+    if (rc != RUM_OK) {
+        rum_histogram_reset(h);
     }
-
-    rum_histogram_reset(h);
-
-    return ctx.user.rc;
-}
-
-
-static int
-rum_histogram_check(const rum_histogram_in_t *in)
-{
-    const rum_histogram_t  *h;
-
-    h = in->h;
-
-    /* none of these sums overflows: each count is at most 2^53 */
-
-    if (in->element < RUM_ELEMENT_RATINGS
-        || in->total + h->zero_count != h->count
-        || h->ratings[0] + h->ratings[1] + h->ratings[2] > h->count
-        || h->min > h->max)
-    {
-        return RUM_ERROR;
-    }
-
-    if (h->count == 0 && (h->sum != 0 || h->max != 0)) {
-        return RUM_ERROR;
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_histogram_element(rum_histogram_in_t *in, rum_item_t item)
-{
-    rum_histogram_t  *h;
-
-    h = in->h;
-
-    switch (in->element++) {
-
-    case RUM_ELEMENT_VERSION:
-        return (item.type == RUM_ITEM_UNSIGNED
-                && item.value.u == RUM_HISTOGRAM_VERSION)
-               ? RUM_OK : RUM_ERROR;
-
-    case RUM_ELEMENT_SCALE:
-        if (item.type == RUM_ITEM_UNSIGNED
-            && item.value.u == RUM_HISTOGRAM_SCALE)
-        {
-            return RUM_OK;
-        }
-
-        if (item.type <= RUM_ITEM_NEGATIVE) {
-            in->rc = RUM_DECLINED;
-        }
-
-        return RUM_ERROR;
-
-    case RUM_ELEMENT_COUNT:
-        return rum_histogram_unpack_count(&h->count, item);
-
-    case RUM_ELEMENT_SUM:
-        return rum_histogram_unpack_sum(&h->sum, item);
-
-    case RUM_ELEMENT_MIN:
-        return rum_histogram_unpack_number(&h->min, item);
-
-    case RUM_ELEMENT_MAX:
-        return rum_histogram_unpack_number(&h->max, item);
-
-    case RUM_ELEMENT_ZERO:
-        return rum_histogram_unpack_count(&h->zero_count, item);
-
-    case RUM_ELEMENT_OFFSET:
-        return rum_histogram_unpack_offset(&in->offset, item);
-
-    case RUM_ELEMENT_BUCKETS:
-        return (item.type == RUM_ITEM_BUCKETS) ? RUM_OK : RUM_ERROR;
-
-    default: /* RUM_ELEMENT_RATINGS */
-        return (item.type == RUM_ITEM_RATINGS) ? RUM_OK : RUM_ERROR;
-    }
-}
-
-
-static int
-rum_histogram_begin_buckets(rum_histogram_in_t *in, uint32_t n)
-{
-    int               rc;
-    int32_t           offset;
-    rum_histogram_t  *h;
-
-    h = in->h;
-    offset = in->offset;
-
-    if (n == 0) {
-        return RUM_OK;
-    }
-
-    if (n > (uint32_t) (RUM_HISTOGRAM_LAST - offset + 1)) {
-        return RUM_ERROR;
-    }
-
-    rc = rum_histogram_cover(h, offset, offset + (int32_t) n,
-                             h->count > UINT32_MAX);
-
-    in->k = (uint32_t) (offset - h->offset);
 
     return rc;
 }
 
 
 static int
-rum_histogram_count(rum_histogram_in_t *in, rum_item_t item)
+rum_histogram_unpack(rum_histogram_t *h, rum_histogram_in_t *in)
 {
-    rum_histogram_t  *h;
+    int       rc;
+    uint32_t  n;
 
-    h = in->h;
+    rc = rum_histogram_unpack_head(in, &n);
+    if (rc != RUM_OK) {
+        return rc;
+    }
 
-    /* so the count fits, too, if the counts are narrow */
-
-    if (item.type != RUM_ITEM_UNSIGNED
-        || item.value.u > h->count - in->total)
+    if (rum_histogram_unpack_count(in, &h->count) != RUM_OK
+        || rum_histogram_unpack_sum(in, &h->sum) != RUM_OK
+        || rum_histogram_unpack_number(in, &h->min) != RUM_OK
+        || rum_histogram_unpack_number(in, &h->max) != RUM_OK
+        || rum_histogram_unpack_count(in, &h->zero_count) != RUM_OK)
     {
         return RUM_ERROR;
     }
 
-    in->total += item.value.u;
+    if (h->min > h->max
+        || h->zero_count > h->count
+        || (h->count == 0 && (h->sum != 0 || h->max != 0)))
+    {
+        return RUM_ERROR;
+    }
 
-    if (h->wide) {
-        ((uint64_t *) h->counts)[in->k++] = item.value.u;
+    rc = rum_histogram_unpack_buckets(in, h);
+    if (rc != RUM_OK) {
+        return rc;
+    }
 
-    } else {
-        ((uint32_t *) h->counts)[in->k++] = (uint32_t) item.value.u;
+    return (n == 10) ? rum_histogram_unpack_ratings(in, h) : RUM_OK;
+}
+
+
+/* the outer array, of n elements, and its first two: what it all is */
+
+static int
+rum_histogram_unpack_head(rum_histogram_in_t *in, uint32_t *n)
+{
+    uint64_t    version;
+    rum_item_t  scale;
+
+    if (rum_histogram_unpack_array(in, n) != RUM_OK || *n < 9 || *n > 10) {
+        return RUM_ERROR;
+    }
+
+    if (rum_histogram_unpack_count(in, &version) != RUM_OK
+        || version != RUM_HISTOGRAM_VERSION)
+    {
+        return RUM_ERROR;
+    }
+
+    if (rum_histogram_unpack_item(in, &scale) != RUM_OK
+        || scale.type == RUM_ITEM_DOUBLE)
+    {
+        return RUM_ERROR;
+    }
+
+    return (scale.type == RUM_ITEM_UNSIGNED
+            && scale.value.u == RUM_HISTOGRAM_SCALE) ? RUM_OK : RUM_DECLINED;
+}
+
+
+static int
+rum_histogram_unpack_buckets(rum_histogram_in_t *in, rum_histogram_t *h)
+{
+    int       rc;
+    int32_t   offset;
+    uint32_t  n;
+    uint64_t  total;
+
+    if (rum_histogram_unpack_offset(in, &offset) != RUM_OK
+        || rum_histogram_unpack_array(in, &n) != RUM_OK
+        || n > (uint32_t) (RUM_HISTOGRAM_LAST + 1 - offset))
+    {
+        return RUM_ERROR;
+    }
+
+    total = h->zero_count;
+
+    if (n != 0) {
+        rc = rum_histogram_cover(h, offset, offset + (int32_t) n,
+                                 rum_histogram_width(h->count));
+        if (rc != RUM_OK) {
+            return rc;
+        }
+
+        rc = rum_histogram_unpack_counts(in, h,
+                                         (uint32_t) (offset - h->offset), n,
+                                         &total);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return (total == h->count) ? RUM_OK : RUM_ERROR;
+}
+
+
+/* n counts, which are the window's from k on; adds them to total */
+
+static int
+rum_histogram_unpack_counts(rum_histogram_in_t *in, rum_histogram_t *h,
+    uint32_t k, uint32_t n, uint64_t *total)
+{
+    uint32_t  end, step;
+    uint64_t  count;
+
+    for (end = k + n; k < end; /* void */ ) {
+
+        if (end - k >= RUM_HISTOGRAM_STEP
+            && rum_histogram_unpack_step(in, h, k, total) == RUM_OK)
+        {
+            k += RUM_HISTOGRAM_STEP;
+            continue;
+        }
+
+        /* a large count is among the next ones: one by one */
+
+        step = (end - k < RUM_HISTOGRAM_STEP) ? end : k + RUM_HISTOGRAM_STEP;
+
+        for ( /* void */ ; k < step; k++) {
+
+            if (rum_histogram_unpack_count(in, &count) != RUM_OK) {
+                return RUM_ERROR;
+            }
+
+            /* also keeps each count within the width, and the sum */
+
+            *total += count;
+
+            if (*total > h->count) {
+                return RUM_ERROR;
+            }
+
+            rum_histogram_set(h, k, count);
+        }
     }
 
     return RUM_OK;
 }
 
 
+/* unpacks RUM_HISTOGRAM_STEP counts, if all of them are small */
+
 static int
-rum_histogram_rating(rum_histogram_in_t *in, rum_item_t item)
+rum_histogram_unpack_step(rum_histogram_in_t *in, rum_histogram_t *h,
+    uint32_t k, uint64_t *total)
 {
-    return rum_histogram_unpack_count(&in->h->ratings[in->k++], item);
+    uint64_t      words[2], pairs;
+    rum_bytes_t   bytes;
+    rum_counts_t  counts;
+
+    if (h->width != 0 || in->last - in->pos < RUM_HISTOGRAM_STEP) {
+        return RUM_DECLINED;
+    }
+
+    memcpy(words, in->pos, sizeof(rum_bytes_t));
+
+    if ((words[0] | words[1]) & UINT64_C(0x8080808080808080)) {
+        return RUM_DECLINED;
+    }
+
+    memcpy(&bytes, in->pos, sizeof(rum_bytes_t));
+    counts = __builtin_convertvector(bytes, rum_counts_t);
+    memcpy((uint16_t *) h->counts + k, &counts, sizeof(rum_counts_t));
+
+    in->pos += RUM_HISTOGRAM_STEP;
+
+    /* bytes to four sums of 16 bits, those to one in the upper bits */
+
+    words[0] += words[1];
+    pairs = (words[0] & UINT64_C(0x00ff00ff00ff00ff))
+            + ((words[0] >> 8) & UINT64_C(0x00ff00ff00ff00ff));
+
+    *total += (pairs * UINT64_C(0x0001000100010001)) >> 48;
+
+    return RUM_OK;
 }
 
 
 static int
-rum_histogram_unpack_count(uint64_t *count, rum_item_t item)
+rum_histogram_unpack_ratings(rum_histogram_in_t *in, rum_histogram_t *h)
 {
-    if (item.type != RUM_ITEM_UNSIGNED
+    uint32_t  i, n;
+    uint64_t  total;
+
+    if (rum_histogram_unpack_array(in, &n) != RUM_OK || n != RUM_UNRATED) {
+        return RUM_ERROR;
+    }
+
+    for (i = 0, total = 0; i < n; i++) {
+        if (rum_histogram_unpack_count(in, &h->ratings[i]) != RUM_OK) {
+            return RUM_ERROR;
+        }
+
+        total += h->ratings[i];
+    }
+
+    return (total <= h->count) ? RUM_OK : RUM_ERROR;
+}
+
+
+static int
+rum_histogram_unpack_array(rum_histogram_in_t *in, uint32_t *n)
+{
+    uint16_t              n16;
+    const unsigned char  *p;
+
+    p = in->pos;
+
+    if (in->last - p >= 1 && (*p & 0xf0) == 0x90) {
+        *n = *p & 0x0f;
+        in->pos = p + 1;
+        return RUM_OK;
+    }
+
+    if (in->last - p >= 3 && *p == 0xdc) {
+        _msgpack_load16(uint16_t, p + 1, &n16);
+        *n = n16;
+        in->pos = p + 3;
+        return RUM_OK;
+    }
+
+    /* an array of 2^16 and more elements is not one of ours */
+
+    return RUM_ERROR;
+}
+
+
+static int
+rum_histogram_unpack_count(rum_histogram_in_t *in, uint64_t *count)
+{
+    uint16_t              value;
+    rum_item_t            item;
+    const unsigned char  *p;
+
+    p = in->pos;
+
+    if (in->last - p >= 1 && p[0] < RUM_FIXINT_LIMIT) {
+        *count = p[0];
+        in->pos = p + 1;
+        return RUM_OK;
+    }
+
+    if (in->last - p >= 2 && p[0] == 0xcc) {
+        *count = p[1];
+        in->pos = p + 2;
+        return RUM_OK;
+    }
+
+    if (in->last - p >= 3 && p[0] == 0xcd) {
+        _msgpack_load16(uint16_t, p + 1, &value);
+        *count = value;
+        in->pos = p + 3;
+        return RUM_OK;
+    }
+
+    if (rum_histogram_unpack_item(in, &item) != RUM_OK
+        || item.type != RUM_ITEM_UNSIGNED
         || item.value.u > RUM_HISTOGRAM_COUNT_MAX)
     {
         return RUM_ERROR;
@@ -443,10 +606,15 @@ rum_histogram_unpack_count(uint64_t *count, rum_item_t item)
 
 
 static int
-rum_histogram_unpack_sum(int64_t *sum, rum_item_t item)
+rum_histogram_unpack_sum(rum_histogram_in_t *in, int64_t *sum)
 {
-    double   value;
-    int64_t  unit, units;
+    double      value;
+    int64_t     unit, units;
+    rum_item_t  item;
+
+    if (rum_histogram_unpack_item(in, &item) != RUM_OK) {
+        return RUM_ERROR;
+    }
 
     unit = (int64_t) RUM_SUM_UNIT;
 
@@ -459,8 +627,8 @@ rum_histogram_unpack_sum(int64_t *sum, rum_item_t item)
 
     value = item.value.d;
 
-    if (item.type != RUM_ITEM_DOUBLE || !(value >= 0)
-        || value > (double) UINT64_MAX)
+    if (item.type != RUM_ITEM_DOUBLE
+        || !(value >= 0 && value <= (double) UINT64_MAX))
     {
         return RUM_ERROR;
     }
@@ -478,65 +646,83 @@ rum_histogram_unpack_sum(int64_t *sum, rum_item_t item)
 
 
 static int
-rum_histogram_unpack_number(double *value, rum_item_t item)
+rum_histogram_unpack_number(rum_histogram_in_t *in, double *number)
 {
-    double  number;
+    double      value;
+    rum_item_t  item;
 
-    if (item.type == RUM_ITEM_UNSIGNED) {
-        number = (double) item.value.u;
-
-    } else if (item.type == RUM_ITEM_DOUBLE) {
-        number = item.value.d;
-
-    } else {
+    if (rum_histogram_unpack_item(in, &item) != RUM_OK
+        || item.type == RUM_ITEM_NEGATIVE)
+    {
         return RUM_ERROR;
     }
 
-    if (!(number >= 0 && number <= RUM_HISTOGRAM_MAX)) {
+    value = (item.type == RUM_ITEM_DOUBLE) ? item.value.d
+                                           : (double) item.value.u;
+
+    if (!(value >= 0 && value <= RUM_HISTOGRAM_MAX)) {
         return RUM_ERROR;
     }
 
-    *value = number + 0.0;              /* -0.0 becomes 0 */
+    *number = fabs(value);              /* -0.0 */
 
     return RUM_OK;
 }
 
 
 static int
-rum_histogram_unpack_offset(int32_t *offset, rum_item_t item)
+rum_histogram_unpack_offset(rum_histogram_in_t *in, int32_t *offset)
 {
-    switch (item.type) {
+    rum_item_t  item;
 
-    case RUM_ITEM_UNSIGNED:
-        if (item.value.u > RUM_HISTOGRAM_LAST) {
-            return RUM_ERROR;
-        }
-
-        break;
-
-    case RUM_ITEM_NEGATIVE:
-        if (item.value.i < RUM_HISTOGRAM_FIRST) {
-            return RUM_ERROR;
-        }
-
-        break;
-
-    default:
+    if (rum_histogram_unpack_item(in, &item) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    *offset = (int32_t) item.value.i;
+    if ((item.type == RUM_ITEM_UNSIGNED && item.value.u <= RUM_HISTOGRAM_LAST)
+        || (item.type == RUM_ITEM_NEGATIVE
+            && item.value.i >= RUM_HISTOGRAM_FIRST))
+    {
+        *offset = (int32_t) item.value.i;
+        return RUM_OK;
+    }
+
+    return RUM_ERROR;
+}
+
+
+/* a number of any kind */
+
+static int
+rum_histogram_unpack_item(rum_histogram_in_t *in, rum_item_t *item)
+{
+    size_t                    used;
+    struct rum_parse_context  ctx;
+
+    ctx.user = NULL;
+    rum_parse_init(&ctx);
+    used = 0;
+
+    if (in->pos == in->last
+        || rum_parse_execute(&ctx, (const char *) in->pos,
+                             (size_t) (in->last - in->pos), &used) != 1)
+    {
+        return RUM_ERROR;
+    }
+
+    *item = rum_parse_data(&ctx);
+    in->pos += used;
 
     return RUM_OK;
 }
 
 
 static inline rum_item_t
-rum_item_root(rum_histogram_in_t *in)
+rum_item_root(void *user)
 {
     rum_item_t  item;
 
-    (void) in;
+    (void) user;
     memset(&item, 0, sizeof(rum_item_t));
 
     return item;
@@ -544,9 +730,9 @@ rum_item_root(rum_histogram_in_t *in)
 
 
 static inline int
-rum_item_unsigned(rum_histogram_in_t *in, uint64_t value, rum_item_t *item)
+rum_item_unsigned(void *user, uint64_t value, rum_item_t *item)
 {
-    (void) in;
+    (void) user;
     item->type = RUM_ITEM_UNSIGNED;
     item->value.u = value;
 
@@ -555,9 +741,9 @@ rum_item_unsigned(rum_histogram_in_t *in, uint64_t value, rum_item_t *item)
 
 
 static inline int
-rum_item_signed(rum_histogram_in_t *in, int64_t value, rum_item_t *item)
+rum_item_signed(void *user, int64_t value, rum_item_t *item)
 {
-    (void) in;
+    (void) user;
     item->type = (value < 0) ? RUM_ITEM_NEGATIVE : RUM_ITEM_UNSIGNED;
     item->value.i = value;
 
@@ -566,58 +752,11 @@ rum_item_signed(rum_histogram_in_t *in, int64_t value, rum_item_t *item)
 
 
 static inline int
-rum_item_double(rum_histogram_in_t *in, double value, rum_item_t *item)
+rum_item_double(void *user, double value, rum_item_t *item)
 {
-    (void) in;
+    (void) user;
     item->type = RUM_ITEM_DOUBLE;
     item->value.d = value;
 
     return RUM_OK;
-}
-
-
-/* an array begins: the histogram, then its buckets, then its ratings */
-
-static inline int
-rum_item_array(rum_histogram_in_t *in, uint32_t n, rum_item_t *item)
-{
-    switch (in->arrays++) {
-
-    case 0:
-        item->type = RUM_ITEM_HISTOGRAM;
-        return (n == RUM_ELEMENT_RATINGS || n == RUM_ELEMENT_RATINGS + 1)
-               ? RUM_OK : RUM_ERROR;
-
-    case 1:
-        item->type = RUM_ITEM_BUCKETS;
-        return (in->element == RUM_ELEMENT_BUCKETS)
-               ? rum_histogram_begin_buckets(in, n) : RUM_ERROR;
-
-    case 2:
-        item->type = RUM_ITEM_RATINGS;
-        in->k = 0;
-        return (in->element == RUM_ELEMENT_RATINGS && n == RUM_UNRATED)
-               ? RUM_OK : RUM_ERROR;
-
-    default:
-        return RUM_ERROR;
-    }
-}
-
-
-static inline int
-rum_item_array_item(rum_histogram_in_t *in, rum_item_t *array,
-    rum_item_t item)
-{
-    switch (array->type) {
-
-    case RUM_ITEM_BUCKETS:
-        return rum_histogram_count(in, item);
-
-    case RUM_ITEM_RATINGS:
-        return rum_histogram_rating(in, item);
-
-    default:
-        return rum_histogram_element(in, item);
-    }
 }
