@@ -702,7 +702,8 @@ rum_plan_take(rum_plan_t *plan, const rum_read_t *read,
 
     case RUM_READ_HEALTH:
         for (i = 0; i + 1 < reply->nitems; i += 2) {
-            rum_report_health(report, &reply->items[i], &reply->items[i + 1]);
+            rum_report_health(report, &reply->items[i].text,
+                              &reply->items[i + 1].text);
         }
 
         return RUM_OK;
@@ -738,11 +739,12 @@ rum_plan_take(rum_plan_t *plan, const rum_read_t *read,
 static int
 rum_plan_take_sites(rum_plan_t *plan, const rum_reply_t *reply)
 {
-    int            rc;
-    size_t         i, len;
-    rum_str_t      text;
-    rum_key_t      key;
-    unsigned char  buf[RUM_KEY_MAX], scratch[RUM_KEY_MAX];
+    int               rc;
+    size_t            i, len;
+    rum_str_t         text;
+    rum_key_t         key;
+    unsigned char     buf[RUM_KEY_MAX], scratch[RUM_KEY_MAX];
+    const rum_str_t  *member;
 
     static const char  prefix[] = "rum:{0}:index:";
 
@@ -750,15 +752,17 @@ rum_plan_take_sites(rum_plan_t *plan, const rum_reply_t *reply)
     memcpy(buf, prefix, len);
 
     for (i = 0; i < reply->nitems; i++) {
+        member = &reply->items[i].text;
+
         text.data = buf;
-        text.len = len + reply->items[i].len;
+        text.len = len + member->len;
 
         if (text.len > sizeof(buf) || text.len == len) {
             plan->report->unreadable++;
             continue;
         }
 
-        memcpy(buf + len, reply->items[i].data, reply->items[i].len);
+        memcpy(buf + len, member->data, member->len);
 
         if (rum_key_parse(&key, &text, scratch) != RUM_OK) {
             plan->report->unreadable++;
@@ -799,7 +803,7 @@ rum_plan_take_index(rum_plan_t *plan, const rum_read_t *read,
     len = plan->dimension.len;
 
     for (i = 0; i < reply->nitems; i++) {
-        member = &reply->items[i];
+        member = &reply->items[i].text;
         plan->indexed = 1;
 
         if (member->len <= len || member->data[len] != ':'
@@ -848,12 +852,14 @@ rum_plan_take_rollup(rum_plan_t *plan, const rum_read_t *read,
 
         if (read->column < site->nmetrics) {
             rc = rum_report_histogram(plan->report, site, read->column,
-                                      &reply->items[i], &reply->items[i + 1]);
+                                      &reply->items[i].text,
+                                      &reply->items[i + 1].text);
 
         } else {
             rc = rum_report_counter(plan->report, site,
                                     read->column - site->nmetrics,
-                                    &reply->items[i], &reply->items[i + 1]);
+                                    &reply->items[i].text,
+                                    &reply->items[i + 1].text);
         }
 
         if (rc != RUM_OK) {
@@ -870,18 +876,20 @@ rum_plan_take_rollup(rum_plan_t *plan, const rum_read_t *read,
 static void
 rum_plan_take_lag(rum_plan_t *plan, const rum_reply_t *reply)
 {
-    int     ours;
-    size_t  i;
+    int                      ours;
+    size_t                   i;
+    const rum_reply_item_t  *item;
 
     ours = 0;
 
     for (i = 0; i + 1 < reply->nitems; i += 2) {
+        item = &reply->items[i];
 
-        if (rum_str_is(&reply->items[i], "name")) {
-            ours = rum_str_is(&reply->items[i + 1], "rum");
+        if (rum_str_is(&item->text, "name")) {
+            ours = rum_str_is(&item[1].text, "rum");
 
-        } else if (ours && rum_str_is(&reply->items[i], "lag")) {
-            rum_report_lag(plan->report, &reply->items[i + 1]);
+        } else if (ours && rum_str_is(&item->text, "lag")) {
+            rum_report_lag(plan->report, item[1].integer);
         }
     }
 }
@@ -896,12 +904,11 @@ static int
 rum_plan_take_error(rum_plan_t *plan, const rum_read_t *read,
     const rum_str_t *error)
 {
-    size_t                  len;
-    static const char       says[] = "redis says: ";
-    static const rum_str_t  none = rum_string("0");
+    size_t             len;
+    static const char  says[] = "redis says: ";
 
     if (read->type == RUM_READ_LAG && rum_plan_begins(error, "ERR no such")) {
-        rum_report_lag(plan->report, &none);
+        rum_report_lag(plan->report, 0);
         return RUM_OK;
     }
 

@@ -57,15 +57,17 @@ typedef struct {
     size_t                *argvlen;
 } rum_command_t;
 
-/*
- * An array comes flat: its elements, and theirs, as texts, with integers in
- * decimal and nothing for nil.
- */
 typedef struct {
-    const rum_str_t       *items;
-    size_t                 nitems;
-    int64_t                integer;
-    rum_str_t              error;       /* an error reply, else empty */
+    rum_str_t              text;        /* empty for the others */
+    int64_t                integer;     /* -1 for nil */
+} rum_reply_item_t;
+
+/* an array comes flat: its elements, and theirs */
+typedef struct {
+    const rum_reply_item_t  *items;
+    size_t                   nitems;
+    int64_t                  integer;
+    rum_str_t                error;     /* an error reply, else empty */
 } rum_reply_t;
 
 typedef enum {

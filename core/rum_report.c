@@ -619,12 +619,10 @@ rum_report_health(rum_report_t *report, const rum_str_t *name,
 
 
 void
-rum_report_lag(rum_report_t *report, const rum_str_t *text)
+rum_report_lag(rum_report_t *report, int64_t lag)
 {
-    double  number;
-
-    if (rum_report_number(text, &number) == RUM_OK) {
-        report->health.lag += number;
+    if (lag >= 0) {
+        report->health.lag += lag;
         report->health.lagging++;
     }
 }

@@ -168,8 +168,8 @@ int rum_report_counter(rum_report_t *report, rum_report_site_t *site,
 void rum_report_health(rum_report_t *report, const rum_str_t *name,
     const rum_str_t *text);
 
-/* the lag of one partition's consumer group; not a number: unknown */
-void rum_report_lag(rum_report_t *report, const rum_str_t *text);
+/* the lag of one partition's consumer group; negative: unknown */
+void rum_report_lag(rum_report_t *report, int64_t lag);
 
 /*
  * All is added: puts the rows in order and cuts them at the limit.  Sessions
@@ -181,8 +181,9 @@ int rum_report_arrange(rum_report_t *report);
 size_t rum_report_quantile_name(uint32_t quantile, unsigned char *buf);
 
 /*
- * The answer.  *stable (may be NULL) is set to where in the text begins what
- * does not change with the time of the answer alone.
+ * The answer; RUM_FULL if it is longer than RUM_TEXT_MAX.  *stable (may be
+ * NULL) is set to where in the text begins what does not change with the
+ * time of the answer alone.
  */
 int rum_report_json(const rum_report_t *report,
     const rum_report_info_t *info, rum_text_t *text, size_t *stable);

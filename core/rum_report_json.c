@@ -171,7 +171,7 @@ rum_json_end(rum_json_t *json, rum_text_t *text)
 
     rum_text_add(text, "\n", 1);
 
-    return status == yajl_gen_status_ok && !text->failed ? RUM_OK : RUM_ERROR;
+    return status == yajl_gen_status_ok ? rum_text_status(text) : RUM_ERROR;
 }
 
 

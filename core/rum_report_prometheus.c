@@ -97,7 +97,7 @@ int
 rum_report_prometheus(const rum_report_t *report,
     const rum_report_info_t *info, rum_text_t *text)
 {
-    int                  failed;
+    int                  rc;
     uint32_t             i;
     rum_prom_t           prom;
     const rum_metric_t  *metric;
@@ -123,13 +123,19 @@ rum_report_prometheus(const rum_report_t *report,
         rum_prom_module(&prom, info);
     }
 
-    failed = text->failed || prom.labels.failed || prom.name.failed;
+    rc = rum_text_status(text);
+
+    if (rum_text_status(&prom.labels) != RUM_OK
+        || rum_text_status(&prom.name) != RUM_OK)
+    {
+        rc = RUM_ERROR;
+    }
 
     rum_text_free(&prom.labels);
     rum_text_free(&prom.name);
     free(prom.scratch);
 
-    return failed ? RUM_ERROR : RUM_OK;
+    return rc;
 }
 
 
@@ -435,52 +441,51 @@ rum_prom_aggregator(rum_prom_t *prom, const rum_report_info_t *info)
 }
 
 
-/*
- * Counters of one group are one name with a label; a gauge is a name of its
- * own, so gauges of a group stand behind its counters or alone.
- */
+/* counters of one group are one name with a label, a gauge is a name */
 
 static void
 rum_prom_module(rum_prom_t *prom, const rum_report_info_t *info)
 {
-    size_t                      i;
-    rum_str_t                   counters;
-    const rum_report_figure_t  *figure;
+    size_t                      i, k, n;
+    const rum_report_figure_t  *figures;
 
-    rum_str_null(&counters);
+    figures = info->figures;
 
     for (i = 0; i < info->nfigures; i++) {
-        figure = &info->figures[i];
+        rum_prom_name(prom, "rum_module_", &figures[i].group,
+                      figures[i].gauge ? "_" : "");
 
-        if (figure->gauge) {
+        if (figures[i].gauge) {
+            rum_text_add_str(&prom->name, &figures[i].name);
+            rum_prom_help(prom, "", "Of the nginx module, all workers.",
+                          "gauge");
+            rum_prom_integer(prom, "", NULL, figures[i].value);
             continue;
         }
 
+        for (k = 0, n = 0; k < info->nfigures; k++) {
+
+            if (figures[k].gauge
+                || !rum_str_eq(&figures[k].group, &figures[i].group))
+            {
+                continue;
+            }
+
+            if (n++ == 0) {
+                if (k < i) {
+                    break;              /* written already */
+                }
+
+                rum_prom_help(prom, "_total", "Counted by the nginx module, "
+                              "by result.", "counter");
+            }
+
+            prom->labels.len = 0;
+            rum_prom_label(prom, "result", &figures[k].name);
+            rum_prom_integer(prom, "_total", NULL, figures[k].value);
+        }
+
         prom->labels.len = 0;
-
-        if (!rum_str_eq(&figure->group, &counters)) {
-            counters = figure->group;
-            rum_prom_name(prom, "rum_module_", &figure->group, "");
-            rum_prom_help(prom, "_total", "Counted by the nginx module, "
-                          "by result.", "counter");
-        }
-
-        rum_prom_label(prom, "result", &figure->name);
-        rum_prom_integer(prom, "_total", NULL, figure->value);
-    }
-
-    prom->labels.len = 0;
-
-    for (i = 0; i < info->nfigures; i++) {
-        figure = &info->figures[i];
-
-        if (figure->gauge) {
-            rum_prom_name(prom, "rum_module_", &figure->group, "_");
-            rum_text_add_str(&prom->name, &figure->name);
-            rum_prom_help(prom, "", "A figure of the nginx module.",
-                          "gauge");
-            rum_prom_integer(prom, "", NULL, figure->value);
-        }
     }
 }
 

@@ -32,13 +32,25 @@ rum_text_free(rum_text_t *text)
 }
 
 
+int
+rum_text_status(const rum_text_t *text)
+{
+    return text->status;
+}
+
+
 void
 rum_text_add(rum_text_t *text, const void *data, size_t len)
 {
     size_t          size;
     unsigned char  *p;
 
-    if (len == 0 || text->failed) {
+    if (len == 0 || text->status != RUM_OK) {
+        return;
+    }
+
+    if (len > RUM_TEXT_MAX - text->len) {
+        text->status = RUM_FULL;
         return;
     }
 
@@ -51,7 +63,7 @@ rum_text_add(rum_text_t *text, const void *data, size_t len)
 
         p = realloc(text->data, size);
         if (p == NULL) {
-            text->failed = 1;
+            text->status = RUM_ERROR;
             return;
         }
 

@@ -2,8 +2,8 @@
  * Text under construction: bytes that grow at the end, and numbers written
  * the same whatever the locale.  The renderers of rum_report use it.
  *
- * A failed allocation is remembered, what follows is ignored, and whoever
- * takes the text looks at "failed" once, at the end.
+ * What goes wrong is remembered, what follows is ignored, and whoever takes
+ * the text asks rum_text_status() once, at the end.
  */
 
 #ifndef RUM_TEXT_H
@@ -11,17 +11,22 @@
 
 #include "rum.h"
 
+#define RUM_TEXT_MAX           (16 * 1024 * 1024)
 #define RUM_NUMBER_MAX         32       /* the longest number */
 
 typedef struct {
     size_t                len;
     size_t                size;
     unsigned char        *data;
-    unsigned              failed:1;
+    int                   status;       /* RUM_OK until something failed */
 } rum_text_t;
 
 void rum_text_init(rum_text_t *text);
 void rum_text_free(rum_text_t *text);
+
+/* RUM_OK; RUM_ERROR without memory; RUM_FULL past RUM_TEXT_MAX */
+int rum_text_status(const rum_text_t *text);
+
 void rum_text_add(rum_text_t *text, const void *data, size_t len);
 void rum_text_add_str(rum_text_t *text, const rum_str_t *str);
 void rum_text_add_c(rum_text_t *text, const char *str);
