@@ -1,51 +1,46 @@
 /*
- * The writing side of the stream entry: see rum_entry.h.  MessagePack by msgpack-c, the RESP
- * around it by hand, since a formatter that parses a format string per
- * command costs ten times as much (measured in bench/).
+ * The writing side of the stream entry: see rum_entry.h.  MessagePack by
+ * msgpack-c, the RESP around it by hand, since a formatter that parses a
+ * format string per command costs ten times as many instructions.
  */
 
 #include "rum_entry.h"
 #include "rum_keys.h"
+#include "rum_pack.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include <msgpack.h>
+
+/* below this, a double holds a tenth of a unit */
+#define RUM_ENTRY_INTEGER_MAX   1e14
+
+/* below this, a float32 holds a tenth of a millisecond */
+#define RUM_ENTRY_FLOAT_TENTHS  (10 * (1 << 20))
+
+/* what a number without a unit is kept to */
+#define RUM_ENTRY_STEP          0.0001
 
 
-/* numbers are kept to half of this: of their unit, and of milliseconds */
-#define RUM_STEP        0.0001
-#define RUM_STEP_MS     0.1
+#define rum_entry_text(p, name, s)                                            \
+    rum_pack_literal(p, name);                                                \
+    rum_pack_str(p, s)
+
+#define rum_entry_uint(p, name, n)                                            \
+    rum_pack_literal(p, name);                                                \
+    msgpack_pack_uint64(p, n)
 
 
-typedef struct {
-    unsigned char        *pos;
-    unsigned char        *end;
-    unsigned              full:1;
-} rum_entry_buf_t;
-
-
-static int rum_entry_write(void *data, const char *buf, size_t len);
-static void rum_entry_pack_str(msgpack_packer *pk, const rum_str_t *s);
-static void rum_entry_pack_text(msgpack_packer *pk, const char *name,
-    const rum_str_t *s);
-static void rum_entry_pack_uint(msgpack_packer *pk, const char *name,
-    uint64_t value);
-static void rum_entry_pack_number(msgpack_packer *pk, double value,
-    double step);
-static void rum_entry_pack_metrics(msgpack_packer *pk,
-    const rum_event_t *event);
-static void rum_entry_pack_ids(msgpack_packer *pk, const rum_event_t *event,
+static void rum_entry_pack_ms(rum_pack_t *p, double value);
+static void rum_entry_pack_number(rum_pack_t *p, double value);
+static void rum_entry_pack_metrics(rum_pack_t *p, const rum_event_t *event);
+static void rum_entry_pack_ids(rum_pack_t *p, const rum_event_t *event,
     uint32_t n);
-static void rum_entry_pack_errors(msgpack_packer *pk,
-    const rum_event_t *event);
-static void rum_entry_pack_actions(msgpack_packer *pk,
-    const rum_event_t *event);
-static void rum_entry_pack_resources(msgpack_packer *pk,
-    const rum_event_t *event);
-static void rum_entry_pack_events(msgpack_packer *pk,
-    const rum_event_t *event);
-static void rum_entry_pack_attribution(msgpack_packer *pk,
+static void rum_entry_pack_errors(rum_pack_t *p, const rum_event_t *event);
+static void rum_entry_pack_actions(rum_pack_t *p, const rum_event_t *event);
+static void rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event);
+static void rum_entry_pack_events(rum_pack_t *p, const rum_event_t *event);
+static void rum_entry_pack_attribution(rum_pack_t *p,
     const rum_event_t *event);
 
 static unsigned char *rum_entry_bulk(unsigned char *p, size_t len);
@@ -56,13 +51,12 @@ static unsigned char *rum_entry_decimal(unsigned char *p, uint64_t n);
 int
 rum_entry_encode(const rum_event_t *event, unsigned char *buf, size_t size)
 {
-    uint32_t         i, ids, keys;
-    msgpack_packer   pk;
-    rum_entry_buf_t  b;
+    uint32_t    i, ids, keys;
+    rum_pack_t  p;
 
-    b.pos = buf;
-    b.end = buf + size;
-    b.full = 0;
+    p.pos = buf;
+    p.end = buf + size;
+    p.full = 0;
 
     ids = 0;
 
@@ -77,333 +71,321 @@ rum_entry_encode(const rum_event_t *event, unsigned char *buf, size_t size)
            + (event->nactions != 0) + (event->nresources != 0)
            + (event->nevents != 0) + (event->nattributions != 0);
 
-    msgpack_packer_init(&pk, &b, rum_entry_write);
-    msgpack_pack_map(&pk, keys);
+    msgpack_pack_map(&p, keys);
 
-    rum_entry_pack_uint(&pk, "t", event->time);
-    rum_entry_pack_text(&pk, "site", &event->site);
-    rum_entry_pack_text(&pk, "page", &event->page);
+    rum_entry_uint(&p, "t", event->time);
+    rum_entry_text(&p, "site", &event->site);
+    rum_entry_text(&p, "page", &event->page);
 
     if (event->ndims != 0) {
-        msgpack_pack_str_with_body(&pk, "dims", 4);
-        msgpack_pack_map(&pk, event->ndims);
+        rum_pack_literal(&p, "dims");
+        msgpack_pack_map(&p, event->ndims);
 
         for (i = 0; i < event->ndims; i++) {
-            rum_entry_pack_str(&pk, &event->dims[i].name);
-            rum_entry_pack_str(&pk, &event->dims[i].value);
+            rum_pack_str(&p, &event->dims[i].name);
+            rum_pack_str(&p, &event->dims[i].value);
         }
     }
 
     if (event->nmetrics != 0) {
-        rum_entry_pack_metrics(&pk, event);
+        rum_entry_pack_metrics(&p, event);
     }
 
     if (event->view.len != 0) {
-        rum_entry_pack_text(&pk, "view", &event->view);
+        rum_entry_text(&p, "view", &event->view);
     }
 
     if (event->session.len != 0) {
-        rum_entry_pack_text(&pk, "session", &event->session);
+        rum_entry_text(&p, "session", &event->session);
     }
 
     if (event->n != 0) {
-        rum_entry_pack_uint(&pk, "n", event->n);
+        rum_entry_uint(&p, "n", event->n);
     }
 
     if (event->seq != 0) {
-        rum_entry_pack_uint(&pk, "seq", event->seq);
+        rum_entry_uint(&p, "seq", event->seq);
     }
 
     if (event->from.len != 0) {
-        rum_entry_pack_text(&pk, "from", &event->from);
+        rum_entry_text(&p, "from", &event->from);
     }
 
     if (ids != 0) {
-        rum_entry_pack_ids(&pk, event, ids);
+        rum_entry_pack_ids(&p, event, ids);
     }
 
     if (event->trace.len != 0) {
-        rum_entry_pack_text(&pk, "trace", &event->trace);
+        rum_entry_text(&p, "trace", &event->trace);
     }
 
     if (event->nerrors != 0) {
-        rum_entry_pack_errors(&pk, event);
+        rum_entry_pack_errors(&p, event);
     }
 
     if (event->nactions != 0) {
-        rum_entry_pack_actions(&pk, event);
+        rum_entry_pack_actions(&p, event);
     }
 
     if (event->nresources != 0) {
-        rum_entry_pack_resources(&pk, event);
+        rum_entry_pack_resources(&p, event);
     }
 
     if (event->nevents != 0) {
-        rum_entry_pack_events(&pk, event);
+        rum_entry_pack_events(&p, event);
     }
 
     if (event->nattributions != 0) {
-        rum_entry_pack_attribution(&pk, event);
+        rum_entry_pack_attribution(&p, event);
     }
 
-    return b.full ? RUM_FULL : (int) (b.pos - buf);
-}
-
-
-static int
-rum_entry_write(void *data, const char *buf, size_t len)
-{
-    rum_entry_buf_t *b = data;
-
-    if ((size_t) (b->end - b->pos) < len) {
-        b->full = 1;
-        return -1;
-    }
-
-    memcpy(b->pos, buf, len);
-    b->pos += len;
-
-    return 0;
-}
-
-
-static void
-rum_entry_pack_str(msgpack_packer *pk, const rum_str_t *s)
-{
-    msgpack_pack_str(pk, s->len);
-
-    if (s->len != 0) {
-        msgpack_pack_str_body(pk, s->data, s->len);
-    }
-}
-
-
-static void
-rum_entry_pack_text(msgpack_packer *pk, const char *name, const rum_str_t *s)
-{
-    msgpack_pack_str_with_body(pk, name, strlen(name));
-    rum_entry_pack_str(pk, s);
-}
-
-
-static void
-rum_entry_pack_uint(msgpack_packer *pk, const char *name, uint64_t value)
-{
-    msgpack_pack_str_with_body(pk, name, strlen(name));
-    msgpack_pack_uint64(pk, value);
+    return p.full ? RUM_FULL : (int) (p.pos - buf);
 }
 
 
 /*
- * The shortest form that holds the value to half a step: an integer,
- * float32, else float64.
+ * Milliseconds, to a tenth: an integer, float32, or float64 where that does
+ * not hold a tenth.  value is not negative.
  */
+
 static void
-rum_entry_pack_number(msgpack_packer *pk, double value, double step)
+rum_entry_pack_ms(rum_pack_t *p, double value)
 {
-    float   f;
-    double  rounded;
+    uint64_t  tenths;
 
-    rounded = round(value);
-
-    if (fabs(value - rounded) <= step / 2 && fabs(rounded) < 1e15) {
-        msgpack_pack_int64(pk, (int64_t) rounded);
+    if (value >= RUM_ENTRY_INTEGER_MAX) {
+        msgpack_pack_double(p, value);
         return;
     }
 
-    if (step == RUM_STEP_MS) {
-        value = round(value / step) * step;
+    tenths = (uint64_t) (value * 10 + 0.5);
+
+    if (tenths % 10 == 0) {
+        msgpack_pack_uint64(p, tenths / 10);
+
+    } else if (tenths < RUM_ENTRY_FLOAT_TENTHS) {
+        msgpack_pack_float(p, (float) ((double) tenths / 10));
+
+    } else {
+        msgpack_pack_double(p, (double) tenths / 10);
+    }
+}
+
+
+/* other numbers, to half of RUM_ENTRY_STEP */
+
+static void
+rum_entry_pack_number(rum_pack_t *p, double value)
+{
+    float    f;
+    int64_t  n;
+
+    if (fabs(value) >= RUM_ENTRY_INTEGER_MAX) {
+        msgpack_pack_double(p, value);
+        return;
+    }
+
+    n = (int64_t) (value < 0 ? value - 0.5 : value + 0.5);
+
+    if (fabs(value - (double) n) <= RUM_ENTRY_STEP / 2) {
+        msgpack_pack_int64(p, n);
+        return;
     }
 
     f = (float) value;
 
-    if (fabs((double) f - value) <= step / 2) {
-        msgpack_pack_float(pk, f);
-        return;
-    }
+    if (fabs((double) f - value) <= RUM_ENTRY_STEP / 2) {
+        msgpack_pack_float(p, f);
 
-    msgpack_pack_double(pk, value);
+    } else {
+        msgpack_pack_double(p, value);
+    }
 }
 
 
 static void
-rum_entry_pack_metrics(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_metrics(rum_pack_t *p, const rum_event_t *event)
 {
-    double                     step;
     uint32_t                   i;
     const rum_event_metric_t  *m;
 
-    msgpack_pack_str_with_body(pk, "metrics", 7);
-    msgpack_pack_map(pk, event->nmetrics);
+    rum_pack_literal(p, "metrics");
+    msgpack_pack_map(p, event->nmetrics);
 
     for (i = 0; i < event->nmetrics; i++) {
         m = &event->metrics[i];
-        step = (m->metric != NULL && m->metric->unit.len == 2)
-               ? RUM_STEP_MS : RUM_STEP;
 
-        rum_entry_pack_str(pk, &m->name);
-        rum_entry_pack_number(pk, m->value, step);
-    }
-}
+        rum_pack_str(p, &m->name);
 
+        /* "ms" is the only unit of two letters */
 
-static void
-rum_entry_pack_ids(msgpack_packer *pk, const rum_event_t *event, uint32_t n)
-{
-    uint32_t  i;
+        if (m->metric != NULL && m->metric->unit.len == 2) {
+            rum_entry_pack_ms(p, m->value);
 
-    msgpack_pack_str_with_body(pk, "ids", 3);
-    msgpack_pack_map(pk, n);
-
-    for (i = 0; i < event->nmetrics; i++) {
-        if (event->metrics[i].id.len != 0) {
-            rum_entry_pack_str(pk, &event->metrics[i].name);
-            rum_entry_pack_str(pk, &event->metrics[i].id);
+        } else {
+            rum_entry_pack_number(p, m->value);
         }
     }
 }
 
 
 static void
-rum_entry_pack_errors(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_ids(rum_pack_t *p, const rum_event_t *event, uint32_t n)
+{
+    uint32_t  i;
+
+    rum_pack_literal(p, "ids");
+    msgpack_pack_map(p, n);
+
+    for (i = 0; i < event->nmetrics; i++) {
+        if (event->metrics[i].id.len != 0) {
+            rum_pack_str(p, &event->metrics[i].name);
+            rum_pack_str(p, &event->metrics[i].id);
+        }
+    }
+}
+
+
+static void
+rum_entry_pack_errors(rum_pack_t *p, const rum_event_t *event)
 {
     uint32_t                  i;
     const rum_event_error_t  *e;
 
-    msgpack_pack_str_with_body(pk, "errors", 6);
-    msgpack_pack_array(pk, event->nerrors);
+    rum_pack_literal(p, "errors");
+    msgpack_pack_array(p, event->nerrors);
 
     for (i = 0; i < event->nerrors; i++) {
         e = &event->errors[i];
 
-        msgpack_pack_map(pk, 2 + (e->source.len != 0) + (e->line != 0)
+        msgpack_pack_map(p, 2 + (e->source.len != 0) + (e->line != 0)
                              + (e->col != 0) + (e->stack.len != 0)
                              + (e->count > 1));
-        rum_entry_pack_text(pk, "type", &e->type);
-        rum_entry_pack_text(pk, "message", &e->message);
+        rum_entry_text(p, "type", &e->type);
+        rum_entry_text(p, "message", &e->message);
 
         if (e->source.len != 0) {
-            rum_entry_pack_text(pk, "source", &e->source);
+            rum_entry_text(p, "source", &e->source);
         }
 
         if (e->line != 0) {
-            rum_entry_pack_uint(pk, "line", e->line);
+            rum_entry_uint(p, "line", e->line);
         }
 
         if (e->col != 0) {
-            rum_entry_pack_uint(pk, "col", e->col);
+            rum_entry_uint(p, "col", e->col);
         }
 
         if (e->stack.len != 0) {
-            rum_entry_pack_text(pk, "stack", &e->stack);
+            rum_entry_text(p, "stack", &e->stack);
         }
 
         if (e->count > 1) {
-            rum_entry_pack_uint(pk, "count", e->count);
+            rum_entry_uint(p, "count", e->count);
         }
     }
 }
 
 
 static void
-rum_entry_pack_actions(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_actions(rum_pack_t *p, const rum_event_t *event)
 {
     uint32_t                   i;
     const rum_event_action_t  *a;
 
-    msgpack_pack_str_with_body(pk, "actions", 7);
-    msgpack_pack_array(pk, event->nactions);
+    rum_pack_literal(p, "actions");
+    msgpack_pack_array(p, event->nactions);
 
     for (i = 0; i < event->nactions; i++) {
         a = &event->actions[i];
 
-        msgpack_pack_map(pk, 3);
-        rum_entry_pack_text(pk, "type", &a->type);
-        rum_entry_pack_text(pk, "target", &a->target);
-        msgpack_pack_str_with_body(pk, "t", 1);
-        rum_entry_pack_number(pk, a->t, RUM_STEP_MS);
+        msgpack_pack_map(p, 3);
+        rum_entry_text(p, "type", &a->type);
+        rum_entry_text(p, "target", &a->target);
+        rum_pack_literal(p, "t");
+        rum_entry_pack_ms(p, a->t);
     }
 }
 
 
 static void
-rum_entry_pack_resources(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event)
 {
     uint32_t                     i, k;
     const rum_event_resource_t  *r;
 
-    msgpack_pack_str_with_body(pk, "resources", 9);
-    msgpack_pack_array(pk, event->nresources);
+    rum_pack_literal(p, "resources");
+    msgpack_pack_array(p, event->nresources);
 
     for (i = 0; i < event->nresources; i++) {
         r = &event->resources[i];
 
-        msgpack_pack_map(pk, 3 + (r->ndurations != 0) + (r->bytes > 0));
-        rum_entry_pack_text(pk, "host", &r->host);
-        rum_entry_pack_text(pk, "type", &r->type);
-        rum_entry_pack_uint(pk, "count", r->count);
+        msgpack_pack_map(p, 3 + (r->ndurations != 0) + (r->bytes > 0));
+        rum_entry_text(p, "host", &r->host);
+        rum_entry_text(p, "type", &r->type);
+        rum_entry_uint(p, "count", r->count);
 
         if (r->ndurations != 0) {
-            msgpack_pack_str_with_body(pk, "duration", 8);
-            msgpack_pack_array(pk, r->ndurations);
+            rum_pack_literal(p, "duration");
+            msgpack_pack_array(p, r->ndurations);
 
             for (k = 0; k < r->ndurations; k++) {
-                rum_entry_pack_number(pk, r->durations[k], RUM_STEP_MS);
+                rum_entry_pack_ms(p, r->durations[k]);
             }
         }
 
         if (r->bytes > 0) {
-            msgpack_pack_str_with_body(pk, "bytes", 5);
-            rum_entry_pack_number(pk, r->bytes, 1);
+            rum_pack_literal(p, "bytes");
+            msgpack_pack_uint64(p, (uint64_t) r->bytes);
         }
     }
 }
 
 
 static void
-rum_entry_pack_events(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_events(rum_pack_t *p, const rum_event_t *event)
 {
     uint32_t                   i;
     const rum_event_custom_t  *c;
 
-    msgpack_pack_str_with_body(pk, "events", 6);
-    msgpack_pack_array(pk, event->nevents);
+    rum_pack_literal(p, "events");
+    msgpack_pack_array(p, event->nevents);
 
     for (i = 0; i < event->nevents; i++) {
         c = &event->events[i];
 
-        msgpack_pack_map(pk, 1 + c->has_value);
-        rum_entry_pack_text(pk, "name", &c->name);
+        msgpack_pack_map(p, 1 + c->has_value);
+        rum_entry_text(p, "name", &c->name);
 
         if (c->has_value) {
-            msgpack_pack_str_with_body(pk, "value", 5);
-            rum_entry_pack_number(pk, c->value, RUM_STEP);
+            rum_pack_literal(p, "value");
+            rum_entry_pack_number(p, c->value);
         }
     }
 }
 
 
 static void
-rum_entry_pack_attribution(msgpack_packer *pk, const rum_event_t *event)
+rum_entry_pack_attribution(rum_pack_t *p, const rum_event_t *event)
 {
     uint32_t                        i;
     const rum_event_attribution_t  *a;
 
-    msgpack_pack_str_with_body(pk, "attribution", 11);
-    msgpack_pack_map(pk, event->nattributions);
+    rum_pack_literal(p, "attribution");
+    msgpack_pack_map(p, event->nattributions);
 
     for (i = 0; i < event->nattributions; i++) {
         a = &event->attributions[i];
 
-        rum_entry_pack_str(pk, &a->metric);
-        msgpack_pack_map(pk, (a->target.len != 0) + (a->url.len != 0));
+        rum_pack_str(p, &a->metric);
+        msgpack_pack_map(p, (a->target.len != 0) + (a->url.len != 0));
 
         if (a->target.len != 0) {
-            rum_entry_pack_text(pk, "target", &a->target);
+            rum_entry_text(p, "target", &a->target);
         }
 
         if (a->url.len != 0) {
-            rum_entry_pack_text(pk, "url", &a->url);
+            rum_entry_text(p, "url", &a->url);
         }
     }
 }

@@ -44,7 +44,7 @@ static ngx_int_t ngx_http_rum_beacon_get(ngx_http_request_t *r,
 static ngx_int_t ngx_http_rum_beacon_post(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
 static void ngx_http_rum_beacon_body(ngx_http_request_t *r);
-static ngx_int_t ngx_http_rum_beacon_parse(ngx_http_request_t *r,
+static int ngx_http_rum_beacon_parse(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
 static int ngx_http_rum_beacon_buf(ngx_http_rum_beacon_t *b, ngx_buf_t *buf);
 static int ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b,
@@ -55,7 +55,9 @@ static ngx_int_t ngx_http_rum_beacon_refused(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, int rc);
 static ngx_int_t ngx_http_rum_beacon_take(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
-static ngx_int_t ngx_http_rum_beacon_enrich(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_rum_beacon_enrich(ngx_http_request_t *r,
+    ngx_http_rum_beacon_t *b, rum_event_t *event);
+static ngx_int_t ngx_http_rum_beacon_client(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_page(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, rum_event_t *event);
@@ -195,6 +197,7 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 {
     int         rc;
     u_char     *src, *dst, *p, *last;
+    ngx_int_t   n;
     ngx_str_t   arg;
 
     if (ngx_http_discard_request_body(r) != NGX_OK
@@ -234,13 +237,13 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         return ngx_http_rum_beacon_refused(r, b, rc);
     }
 
-    rc = (int) ngx_http_rum_beacon_take(r, b);
+    n = ngx_http_rum_beacon_take(r, b);
 
-    if (rc == NGX_DONE) {
+    if (n == NGX_DONE) {
         r->main->count++;
     }
 
-    return rc;
+    return n;
 }
 
 
@@ -274,15 +277,19 @@ ngx_http_rum_beacon_post(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 static void
 ngx_http_rum_beacon_body(ngx_http_request_t *r)
 {
+    int                     parsed;
     ngx_int_t               rc;
     ngx_http_rum_beacon_t  *b;
 
     b = ngx_http_get_module_ctx(r, ngx_http_rum_module);
 
-    rc = ngx_http_rum_beacon_parse(r, b);
+    parsed = ngx_http_rum_beacon_parse(r, b);
 
-    if (rc == NGX_OK) {
+    if (parsed == RUM_OK) {
         rc = ngx_http_rum_beacon_take(r, b);
+
+    } else {
+        rc = ngx_http_rum_beacon_refused(r, b, parsed);
     }
 
     if (rc != NGX_DONE) {
@@ -292,11 +299,10 @@ ngx_http_rum_beacon_body(ngx_http_request_t *r)
 
 
 /*
- * NGX_OK and the worker's event is filled; else the beacon has been refused
- * and this is what to finalize the request with.
+ * RUM_OK and the worker's event is filled, or as ngx_http_rum_beacon_feed().
  */
 
-static ngx_int_t
+static int
 ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 {
     int             rc;
@@ -311,14 +317,9 @@ ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         encoding = (b->headers.encoding == NGX_HTTP_RUM_ENCODING_GZIP)
                    ? RUM_INFLATE_GZIP : RUM_INFLATE_DEFLATE;
 
-        if (rum_inflate_begin(ngx_http_rum_worker.inflate, encoding,
-                              RUM_BEACON_INFLATED, ngx_http_rum_beacon_sink,
-                              b)
-            != RUM_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
+        rc = rum_inflate_begin(ngx_http_rum_worker.inflate, encoding,
+                               RUM_BEACON_INFLATED, ngx_http_rum_beacon_sink,
+                               b);
         b->inflating = 1;
     }
 
@@ -336,7 +337,7 @@ ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         rc = rum_beacon_end(ngx_http_rum_worker.parser);
     }
 
-    return (rc == RUM_OK) ? NGX_OK : ngx_http_rum_beacon_refused(r, b, rc);
+    return rc;
 }
 
 
@@ -452,7 +453,7 @@ ngx_http_rum_beacon_refused(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     if (error == RUM_BEACON_SYNTAX && b->headers.form) {
         return ngx_http_rum_answer_error(r, &b->ctx,
                                    NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                   NGX_HTTP_RUM_TYPE,
+                                   NGX_HTTP_RUM_MEDIA_TYPE,
                                    "the body must be JSON, not a form", 0);
     }
 
@@ -471,6 +472,7 @@ static ngx_int_t
 ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 {
     ngx_int_t                 rc;
+    ngx_uint_t                result;
     rum_event_t              *event;
     ngx_http_rum_waiter_t    *waiter;
     ngx_http_rum_loc_conf_t  *rlcf;
@@ -478,10 +480,17 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     event = &ngx_http_rum_worker.event;
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
 
-    rc = ngx_http_rum_beacon_enrich(r, b, event);
+    result = ngx_http_rum_beacon_enrich(r, b, event);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (result == NGX_HTTP_RUM_NONE) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (result != NGX_HTTP_RUM_ACCEPTED) {
+        return ngx_http_rum_answer_error(r, &b->ctx, NGX_HTTP_BAD_REQUEST,
+                   result, (result == NGX_HTTP_RUM_SITE)
+                   ? "no valid site for this request"
+                   : "neither the beacon nor Referer names a page", 0);
     }
 
     ngx_http_rum_stats_cut(event->cut);
@@ -509,17 +518,67 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 }
 
 
-static ngx_int_t
+/*
+ * NGX_HTTP_RUM_ACCEPTED, or why the event cannot be taken;
+ * NGX_HTTP_RUM_NONE without memory.
+ */
+
+static ngx_uint_t
 ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     rum_event_t *event)
 {
-    u_char                     country[2];
+    ngx_str_t                *site;
+    ngx_time_t               *tp;
+    ngx_http_rum_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+
+    tp = ngx_timeofday();
+    event->time = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    site = &b->ctx.site;
+
+    if (ngx_http_complex_value(r, rlcf->site, site) != NGX_OK) {
+        return NGX_HTTP_RUM_NONE;
+    }
+
+    if (site->len == 0 || site->len > RUM_LEN_ID
+        || !rum_utf8_valid(site->data, site->len))
+    {
+        return NGX_HTTP_RUM_SITE;
+    }
+
+    event->site.len = site->len;
+    event->site.data = site->data;
+
+    if (rlcf->privacy == NGX_HTTP_RUM_PRIVACY_STRICT) {
+        rum_str_null(&event->session);
+        rum_str_null(&event->from);
+        event->n = 0;
+    }
+
+    if (ngx_http_rum_beacon_client(r, b, event) != NGX_OK
+        || ngx_http_rum_beacon_page(r, b, event) != NGX_OK
+        || ngx_http_rum_beacon_dimensions(r, rlcf, event) != NGX_OK)
+    {
+        return NGX_HTTP_RUM_NONE;
+    }
+
+    return (event->page.len != 0) ? NGX_HTTP_RUM_ACCEPTED
+                                  : NGX_HTTP_RUM_BEACON + RUM_BEACON_NO_PAGE;
+}
+
+
+/* where the visitor is and with what */
+
+static ngx_int_t
+ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
+    rum_event_t *event)
+{
+    u_char                     code[2];
     uint32_t                   asn;
-    rum_str_t                  value;
-    ngx_int_t                  rc;
-    ngx_time_t                *tp;
+    rum_str_t                  country;
     ngx_http_rum_ctx_t        *ctx;
-    ngx_http_rum_loc_conf_t   *rlcf;
     ngx_http_rum_main_conf_t  *rmcf;
 
     static const rum_str_t  name_country = rum_string("country");
@@ -530,47 +589,22 @@ ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     static const rum_str_t  no = rum_string("no");
 
     ctx = &b->ctx;
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rum_module);
 
-    tp = ngx_timeofday();
-    event->time = (uint64_t) tp->sec * 1000 + tp->msec;
+    country.data = code;
+    country.len = ngx_http_rum_geoip_lookup(rmcf->geoip,
+                                            r->connection->sockaddr, code,
+                                            &asn);
 
-    if (ngx_http_complex_value(r, rlcf->site, &ctx->site) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ngx_http_rum_beacon_copy(r, &ctx->country, &country) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    event->site.len = ctx->site.len;
-    event->site.data = ctx->site.data;
-
-    if (event->site.len == 0 || event->site.len > RUM_LEN_ID
-        || !rum_utf8_valid(event->site.data, event->site.len))
-    {
-        return ngx_http_rum_answer_error(r, ctx, NGX_HTTP_BAD_REQUEST,
-                                         NGX_HTTP_RUM_SITE,
-                                         "no valid site for this request", 0);
-    }
-
-    if (rlcf->privacy == NGX_HTTP_RUM_PRIVACY_STRICT) {
-        rum_str_null(&event->session);
-        rum_str_null(&event->from);
-        event->n = 0;
-    }
-
-    value.data = country;
-    value.len = ngx_http_rum_geoip_lookup(rmcf->geoip,
-                                          r->connection->sockaddr, country,
-                                          &asn);
-
-    if (ngx_http_rum_beacon_copy(r, &ctx->country, &value) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    value.data = ctx->country.data;
+    country.data = ctx->country.data;
 
     rum_client_detect(&ctx->client, &b->headers.client);
 
-    (void) rum_event_set_dim(event, &name_country, &value);
+    (void) rum_event_set_dim(event, &name_country, &country);
     (void) rum_event_set_dim(event, &name_device, &ctx->client.device);
     (void) rum_event_set_dim(event, &name_browser, &ctx->client.browser);
     (void) rum_event_set_dim(event, &name_os, &ctx->client.os);
@@ -579,13 +613,7 @@ ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
         (void) rum_event_set_dim(event, &name_human, &no);
     }
 
-    rc = ngx_http_rum_beacon_page(r, b, event);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_rum_beacon_dimensions(r, rlcf, event);
+    return NGX_OK;
 }
 
 
@@ -619,13 +647,13 @@ ngx_http_rum_beacon_page(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     }
 
     if (ngx_http_rum_beacon_copy(r, &ctx->path, &event->path) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     if (rlcf->page != NULL) {
 
         if (ngx_http_complex_value(r, rlcf->page, &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
         }
 
         group.data = value.data;
@@ -636,18 +664,7 @@ ngx_http_rum_beacon_page(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
         }
     }
 
-    if (event->page.len == 0) {
-        return ngx_http_rum_answer_error(r, ctx, NGX_HTTP_BAD_REQUEST,
-                                 NGX_HTTP_RUM_BEACON + RUM_BEACON_NO_PAGE,
-                                 "neither the beacon nor Referer has a page",
-                                 0);
-    }
-
-    if (ngx_http_rum_beacon_copy(r, &ctx->page, &event->page) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_http_rum_beacon_copy(r, &ctx->page, &event->page);
 }
 
 
@@ -669,7 +686,7 @@ ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
     for (i = 0; i < rlcf->dimensions->nelts; i++) {
 
         if (ngx_http_complex_value(r, &dimension[i].value, &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
         }
 
         v.data = value.data;

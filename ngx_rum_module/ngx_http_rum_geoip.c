@@ -19,6 +19,8 @@ typedef struct {
     off_t                         size;
     ngx_file_uniq_t               uniq;
     unsigned                      open:1;
+    unsigned                      country:1;    /* what it may tell, by its */
+    unsigned                      asn:1;        /* type */
     unsigned                      broken:1;     /* said so already */
 } ngx_http_rum_geoip_db_t;
 
@@ -216,6 +218,7 @@ ngx_http_rum_geoip_open(ngx_http_rum_geoip_t *geoip, ngx_log_t *log)
 {
     int                       rc;
     u_char                    path[64];
+    const char               *type;
     ngx_http_rum_geoip_db_t  *db;
 
     db = geoip->db;
@@ -242,6 +245,19 @@ ngx_http_rum_geoip_open(ngx_http_rum_geoip_t *geoip, ngx_log_t *log)
     db->mmdb = geoip->copy.mmdb;
     db->open = 1;
     db->broken = 0;
+
+    /*
+     * A lookup of what is not there costs as much as one that finds it:
+     * "GeoLite2-ASN" is not asked for countries, nor "DBIP-City" for ASNs.
+     */
+
+    type = db->mmdb.metadata.database_type;
+
+    db->asn = (strstr(type, "City") == NULL
+               && (strstr(type, "Country") == NULL
+                   || strstr(type, "ASN") != NULL));
+    db->country = (strstr(type, "ASN") == NULL
+                   || strstr(type, "Country") != NULL);
 
     return NGX_OK;
 }
@@ -426,7 +442,7 @@ ngx_http_rum_geoip_lookup(ngx_http_rum_geoip_t *geoip,
             continue;
         }
 
-        if (len == 0
+        if (len == 0 && db[i].country
             && MMDB_aget_value(&entry, &data, country_path) == MMDB_SUCCESS
             && data.has_data && data.type == MMDB_DATA_TYPE_UTF8_STRING
             && data.data_size == 2)
@@ -435,7 +451,7 @@ ngx_http_rum_geoip_lookup(ngx_http_rum_geoip_t *geoip,
             len = 2;
         }
 
-        if (*asn == 0
+        if (*asn == 0 && db[i].asn
             && MMDB_aget_value(&entry, &data, asn_path) == MMDB_SUCCESS
             && data.has_data && data.type == MMDB_DATA_TYPE_UINT32)
         {

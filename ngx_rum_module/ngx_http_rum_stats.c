@@ -48,7 +48,7 @@ static const rum_str_t  ngx_http_rum_result_names[NGX_HTTP_RUM_BEACON] = {
     rum_string("origin"),
     rum_string("site"),
     rum_string("too_large"),
-    rum_string("type"),
+    rum_string("media_type"),
     rum_string("encoding"),
     rum_string("inflate"),
     rum_string("inflated_too_large"),

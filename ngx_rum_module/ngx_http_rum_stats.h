@@ -25,7 +25,7 @@ typedef enum {
     NGX_HTTP_RUM_ORIGIN,
     NGX_HTTP_RUM_SITE,                  /* the site's variable is empty */
     NGX_HTTP_RUM_TOO_LARGE,
-    NGX_HTTP_RUM_TYPE,
+    NGX_HTTP_RUM_MEDIA_TYPE,
     NGX_HTTP_RUM_ENCODING,
     NGX_HTTP_RUM_INFLATE,               /* not the gzip it claims to be */
     NGX_HTTP_RUM_INFLATED_TOO_LARGE,
