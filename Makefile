@@ -160,7 +160,7 @@ test: deps
 	@$(MAKE) asan TESTS='$(TESTS)'
 
 test-plain:
-	@$(MAKE) -j$(JOBS) all units fuzzers
+	@$(MAKE) -j$(JOBS) all units fuzzers geoip
 	@echo '== tests'
 	@RUM_BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) $(PROVE) $(TESTS)
 
@@ -182,7 +182,7 @@ asan-build: $(ASAN_NGINX)/nginx
 asan: asan-build
 	@echo '== tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@RUM_BUILD=$(BUILD)/asan RUM_SANITIZED=1 \
-	    RUM_NGINX=$(CURDIR)/$(ASAN_NGINX)/nginx $(PROVE) $(TESTS)
+	    RUM_NGINX=$(abspath $(ASAN_NGINX))/nginx $(PROVE) $(TESTS)
 
 
 # ------------------------------------------------------------------- use
@@ -194,7 +194,8 @@ MMDB  = $(BUILD)/geoip/country-asn.mmdb
 $(MMDB): tools/geoip-mmdb.pl tools/geoip-networks.py
 	@tools/deps geoip
 	@mkdir -p $(@D)
-	tools/geoip-mmdb.pl $@
+	@echo 'building a country and ASN database (about half a minute)'
+	@tools/geoip-mmdb.pl $@
 
 .PHONY: geoip run replay bench
 geoip: $(MMDB)
@@ -213,7 +214,7 @@ bench: deps
 
 # --------------------------------------------------------------- install
 
-MODULES_PATH ?= $(shell nginx -V 2>&1 | \
+MODULES_PATH ?= $(shell PATH=$$PATH:/usr/sbin nginx -V 2>&1 | \
                   sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 INSTALL = install -D
 

@@ -296,6 +296,9 @@ sub finish {
     done_testing();
 }
 
+# where Debian has nginx, for users who are not root
+$ENV{PATH} .= ':/usr/sbin';
+
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 130 };
 $SIG{PIPE} = 'IGNORE';
 

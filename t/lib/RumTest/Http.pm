@@ -20,14 +20,14 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
 
+# a port of 127.0.0.1, or HOST:PORT
 sub new {
-    my ($class, $port) = @_;
+    my ($class, $peer) = @_;
     my $socket;
 
-    $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
-                                    Timeout => 10);
-    return bless { socket => $socket, in => '', error => "$!",
-                   port => $port }, $class;
+    $peer = "127.0.0.1:$peer" if $peer =~ /^\d+$/;
+    $socket = IO::Socket::INET->new(PeerAddr => $peer, Timeout => 10);
+    return bless { socket => $socket, in => '', error => "$!" }, $class;
 }
 
 sub socket { return $_[0]{socket} }
