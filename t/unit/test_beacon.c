@@ -1,0 +1,1059 @@
+/*
+ * The beacon parser: what each format's keys become, and each limit.
+ */
+
+#include "rum_beacon.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ok(json)          assert_int_equal(parse(json, strlen(json)), RUM_OK)
+#define str(s, text)      assert_true(rum_str_is(&(s), text))
+#define dim(name, text)   assert_true(is_dim(name, text))
+#define fails(json, error, text)                                              \
+    assert_true(is_error(json, RUM_BEACON_##error, text))
+
+#define NATIVE            "{\"v\":1,\"page\":\"/a\","
+
+static rum_event_t           event;
+static rum_beacon_parser_t  *parser;
+
+static int setup(void **state);
+static int teardown(void **state);
+static int parse(const char *json, size_t len);
+static int is_dim(const char *name, const char *value);
+static int is_error(const char *json, rum_beacon_error_e error,
+    const char *text);
+static char *repeat(const char *head, const char *part, size_t n,
+    const char *tail);
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+    parser = rum_beacon_create();
+    return parser == NULL;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    rum_beacon_destroy(parser);
+    return 0;
+}
+
+
+static int
+parse(const char *json, size_t len)
+{
+    int             rc;
+    unsigned char  *copy;
+
+    /* a copy that ends with its block, and is gone afterwards */
+
+    copy = malloc(len ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, json, len);
+
+    assert_int_equal(rum_beacon_begin(parser, &event), RUM_OK);
+
+    rc = rum_beacon_feed(parser, copy, len);
+    free(copy);
+
+    if (rc != RUM_OK) {
+        assert_int_equal(rum_beacon_end(parser), RUM_ERROR);
+        return rc;
+    }
+
+    return rum_beacon_end(parser);
+}
+
+
+static int
+is_dim(const char *name, const char *value)
+{
+    rum_str_t         key;
+    const rum_str_t  *found;
+
+    key.len = strlen(name);
+    key.data = (unsigned char *) name;
+    found = rum_event_dim(&event, &key);
+
+    if (value == NULL) {
+        return found == NULL;
+    }
+
+    return found != NULL && rum_str_is(found, value);
+}
+
+
+static int
+is_error(const char *json, rum_beacon_error_e error, const char *text)
+{
+    size_t       offset;
+    const char  *got;
+
+    if (parse(json, strlen(json)) != RUM_ERROR) {
+        print_error("accepted: %s\n", json);
+        return 0;
+    }
+
+    got = rum_beacon_error_text(parser, &offset);
+
+    if (rum_beacon_error(parser) != error
+        || (text != NULL && strcmp(got, text) != 0)
+        || offset > strlen(json))
+    {
+        print_error("%s: \"%s\" at %zu: %s\n", json, got, offset,
+                    rum_beacon_error_names[rum_beacon_error(parser)].data);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static char *
+repeat(const char *head, const char *part, size_t n, const char *tail)
+{
+    char   *text, *p;
+    size_t  i;
+
+    text = malloc(strlen(head) + strlen(part) * n + strlen(tail) + 1);
+    assert_non_null(text);
+
+    p = stpcpy(text, head);
+
+    for (i = 0; i < n; i++) {
+        p = stpcpy(p, part);
+    }
+
+    strcpy(p, tail);
+
+    return text;
+}
+
+
+static void
+a_native_beacon_fills_the_event(void **state)
+{
+    (void) state;
+
+    ok("{\"v\":1,\"view\":\"k3v9x2\",\"session\":\"q81mzp\",\"n\":2,"
+       "\"seq\":3,\"page\":\"https://shop.example/p/18231?utm=x\","
+       "\"from\":\"/list/7\",\"nav\":\"navigate\","
+       "\"metrics\":{\"ttfb\":212.4,\"cls\":0.031,\"boot\":12},"
+       "\"network\":\"4g\",\"memory\":0.5,\"viewport\":[1,2],\"traceparent\":"
+       "\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}");
+
+    assert_int_equal(rum_beacon_format(parser), RUM_FORMAT_NATIVE);
+    str(event.view, "k3v9x2");
+    str(event.session, "q81mzp");
+    assert_int_equal(event.n, 2);
+    assert_int_equal(event.seq, 3);
+    str(event.url, "https://shop.example/p/18231?utm=x");
+    str(event.path, "/p/18231");
+    str(event.page, "/p/:id");
+    str(event.from, "/list/:id");
+    str(event.trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+    dim("nav", "navigate");
+    dim("network", "4g");
+    dim("memory", "0.5");
+
+    assert_int_equal(event.nmetrics, 3);
+    str(event.metrics[0].name, "ttfb");
+    assert_ptr_equal(event.metrics[0].metric,
+                     rum_metric_find(&event.metrics[0].name));
+    assert_true(event.metrics[0].value == 212.4);
+    assert_true(event.metrics[1].value == 0.031);
+    str(event.metrics[2].name, "boot");
+    assert_null(event.metrics[2].metric);
+}
+
+
+static void
+lists_of_a_native_beacon_fill_the_event(void **state)
+{
+    (void) state;
+
+    ok(NATIVE
+       "\"attribution\":{\"lcp\":{\"target\":\"img.hero\","
+       "\"url\":\"https://cdn.example/h.avif?size=2\"},\"zzz\":1},"
+       "\"errors\":[{\"type\":\"TypeError\",\"message\":\"x\","
+       "\"source\":\"/app.js?v=3#top\",\"line\":3,\"col\":14,"
+       "\"stack\":\"s\",\"count\":4},{\"message\":\"y\",\"stack\":null}],"
+       "\"actions\":[{\"type\":\"click\",\"target\":\"b\",\"t\":5210.5}],"
+       "\"resources\":[{\"host\":\"cdn\",\"type\":\"img\",\"count\":14,"
+       "\"duration\":[120,88],\"bytes\":182003},{\"duration\":7}],"
+       "\"events\":[{\"name\":\"checkout\",\"value\":59.9},"
+       "{\"name\":\"seen\"}]}");
+
+    assert_int_equal(event.nattributions, 1);
+    str(event.attributions[0].metric, "lcp");
+    str(event.attributions[0].target, "img.hero");
+    str(event.attributions[0].url, "https://cdn.example/h.avif");
+
+    assert_int_equal(event.nerrors, 2);
+    str(event.errors[0].type, "TypeError");
+    str(event.errors[0].message, "x");
+    str(event.errors[0].source, "/app.js");
+    str(event.errors[0].stack, "s");
+    assert_int_equal(event.errors[0].line, 3);
+    assert_int_equal(event.errors[0].col, 14);
+    assert_int_equal(event.errors[0].count, 4);
+    assert_int_equal(event.errors[1].count, 1);
+    assert_int_equal(event.errors[1].stack.len, 0);
+
+    assert_int_equal(event.nactions, 1);
+    str(event.actions[0].type, "click");
+    str(event.actions[0].target, "b");
+    assert_true(event.actions[0].t == 5210.5);
+
+    assert_int_equal(event.nresources, 2);
+    str(event.resources[0].host, "cdn");
+    str(event.resources[0].type, "img");
+    assert_int_equal(event.resources[0].count, 14);
+    assert_int_equal(event.resources[0].ndurations, 2);
+    assert_true(event.resources[0].durations[1] == 88);
+    assert_true(event.resources[0].bytes == 182003);
+    assert_int_equal(event.resources[1].count, 1);
+    assert_int_equal(event.resources[1].ndurations, 1);
+
+    assert_int_equal(event.nevents, 2);
+    str(event.events[0].name, "checkout");
+    assert_int_equal(event.events[0].has_value, 1);
+    assert_true(event.events[0].value == 59.9);
+    assert_int_equal(event.events[1].has_value, 0);
+}
+
+
+static void
+nothing_is_left_of_the_beacon_before(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"view\":\"x\",\"metrics\":{\"lcp\":1},\"network\":\"4g\","
+       "\"errors\":[{\"type\":\"a\",\"count\":3,\"line\":9}],"
+       "\"events\":[{\"name\":\"a\",\"value\":1}]}");
+    ok(NATIVE "\"errors\":[{\"type\":\"b\"}],\"events\":[{\"name\":\"b\"}]}");
+
+    assert_int_equal(event.view.len, 0);
+    assert_int_equal(event.nmetrics, 0);
+    assert_int_equal(event.ndims, 0);
+    assert_int_equal(event.nerrors, 1);
+    assert_int_equal(event.errors[0].count, 1);
+    assert_int_equal(event.errors[0].line, 0);
+    assert_int_equal(event.events[0].has_value, 0);
+}
+
+
+static void
+any_order_and_unknown_keys_are_fine(void **state)
+{
+    (void) state;
+
+    ok(" {\"x\":{\"v\":9,\"page\":[{\"a\":[1,true,null,\"s\"]}]},"
+       "\"metrics\":{\"lcp\":2},\"seq\":1,\"page\":\"/b\",\"n\":4,"
+       "\"view\":\"w\",\"y\":false,\"v\":1} \r\n");
+
+    str(event.page, "/b");
+    str(event.view, "w");
+    assert_int_equal(event.n, 4);
+    assert_int_equal(event.nmetrics, 1);
+}
+
+
+static void
+null_is_as_good_as_absent(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"view\":null,\"metrics\":null,\"errors\":null,\"n\":null,"
+       "\"tags\":{\"a\":null},\"network\":null}");
+
+    assert_int_equal(event.view.len, 0);
+    assert_int_equal(event.ndims, 0);
+    fails("{\"v\":null,\"page\":\"/\"}", FORMAT, NULL);
+    fails("{\"v\":1,\"page\":null}", NO_PAGE, "page: is missing");
+}
+
+
+static void
+the_last_of_duplicate_keys_wins(void **state)
+{
+    (void) state;
+
+    ok("{\"v\":2,\"v\":1,\"page\":\"/a\",\"page\":\"/b\",\"network\":\"3g\","
+       "\"network\":\"4g\",\"metrics\":{\"lcp\":1,\"x\":5,\"lcp\":2,\"x\":6},"
+       "\"metrics\":{\"lcp\":3}}");
+
+    str(event.page, "/b");
+    dim("network", "4g");
+    assert_int_equal(event.nmetrics, 2);
+    assert_true(event.metrics[0].value == 3);
+    assert_true(event.metrics[1].value == 6);
+}
+
+
+static void
+wrong_types_are_named(void **state)
+{
+    (void) state;
+
+    fails(NATIVE "\"metrics\":{\"lcp\":\"secret\"}}", TYPE,
+          "metrics.lcp: a number is expected");
+    fails(NATIVE "\"metrics\":{\"secret\":\"x\"}}", TYPE,
+          "metrics.*: a number is expected");
+    fails(NATIVE "\"metrics\":3}", TYPE,
+          "metrics: an object or an array is expected");
+    fails(NATIVE "\"tags\":{\"secret\":[]}}", TYPE,
+          "tags.*: a string or a number is expected");
+    fails(NATIVE "\"view\":1}", TYPE, "view: a string is expected");
+    fails(NATIVE "\"n\":true}", TYPE, "n: a number is expected");
+    fails(NATIVE "\"errors\":{}}", TYPE, "errors: an array is expected");
+    fails(NATIVE "\"errors\":[1]}", TYPE, "errors: an object is expected");
+    fails(NATIVE "\"errors\":[{\"line\":\"3\"}]}", TYPE,
+          "errors.line: a number is expected");
+    fails(NATIVE "\"attribution\":{\"lcp\":{\"url\":1}}}", TYPE,
+          "attribution.lcp.url: a string is expected");
+    fails(NATIVE "\"resources\":[{\"duration\":[\"1\"]}]}", TYPE,
+          "resources.duration: a number is expected");
+}
+
+
+static void
+what_is_no_json_is_a_syntax_error(void **state)
+{
+    (void) state;
+
+    fails("{", SYNTAX, "parse error: premature EOF");
+    fails(NATIVE "\"view\":\"", SYNTAX, NULL);
+    fails("tru", SYNTAX, NULL);
+    fails("{\"v\":1,}", SYNTAX, NULL);
+    fails("{'v':1}", SYNTAX, NULL);
+    fails("v=1&page=/", SYNTAX, NULL);
+    fails("{\"v\":01}", SYNTAX, NULL);
+    fails("{\"v\":NaN}", SYNTAX, NULL);
+    fails("{\"v\":\"\n\"}", SYNTAX, NULL);
+    fails("\xef\xbb\xbf{}", SYNTAX, NULL);
+}
+
+
+static void
+nothing_may_follow_the_value(void **state)
+{
+    (void) state;
+
+    fails("{\"v\":1,\"page\":\"/\"} x", SYNTAX,
+          "parse error: trailing garbage");
+    fails("{\"v\":1,\"page\":\"/\"}{}", SYNTAX, NULL);
+    fails("{\"v\":1,\"page\":\"/\"}]", SYNTAX, NULL);
+
+    /* unfinished tokens, which yajl would let pass */
+    fails("{\"v\":1,\"page\":\"/\"} tru", SYNTAX, NULL);
+    fails("{\"v\":1,\"page\":\"/\"} \"abc", SYNTAX, NULL);
+    fails("{\"v\":1,\"page\":\"/\"} 1", SYNTAX, NULL);
+}
+
+
+static void
+an_empty_body_is_its_own_error(void **state)
+{
+    (void) state;
+
+    fails("", EMPTY, "the body is empty");
+    fails(" \r\n\t ", EMPTY, NULL);
+}
+
+
+static void
+strings_must_be_utf8(void **state)
+{
+    (void) state;
+
+    fails(NATIVE "\"view\":\"\xff\"}", UTF8, NULL);
+    fails(NATIVE "\"unknown\":\"a\xc3(\"}", UTF8, NULL);
+    fails("{\"\x80\":1}", UTF8, NULL);
+    ok(NATIVE "\"view\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}");
+    str(event.view, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+
+
+static void
+escapes_that_are_no_characters_do_no_harm(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"view\":\"a\\u0000b\",\"session\":\"x\\udc00y\","
+       "\"network\":\"\\u0000\",\"tags\":{\"t\":\"\\ud83d\\ude00\"}}");
+
+    str(event.view, "ab");
+    str(event.session, "x?y");
+    dim("network", NULL);
+    dim("t", "\xf0\x9f\x98\x80");
+
+    /* overlong, and past U+10FFFF: yajl lets both pass */
+
+    ok(NATIVE "\"view\":\"a\xc0\x80z\",\"session\":\"\xf7\xbf\xbf\xbf\"}");
+    str(event.view, "a?z");
+    str(event.session, "?");
+
+    /* control characters are kept */
+
+    ok(NATIVE "\"view\":\"\\u0001\\n\"}");
+    str(event.view, "\001\n");
+}
+
+
+static void
+depth_is_limited_where_skipped_too(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"x\":[[[[[[[]]]]]]]}");
+    fails(NATIVE "\"x\":[[[[[[[[]]]]]]]]}", TOO_DEEP, "nested too deep");
+    fails(NATIVE "\"x\":{\"a\":[{\"a\":[{\"a\":[{\"a\":{}}]}]}]}}", TOO_DEEP,
+          NULL);
+    fails("[[", FORMAT, NULL);
+}
+
+
+static void
+keys_are_limited_where_skipped_too(void **state)
+{
+    char  *json;
+
+    (void) state;
+
+    json = repeat(NATIVE "\"x\":{", "\"\":1,", RUM_BEACON_KEYS - 4,
+                  "\"\":1}}");
+    ok(json);
+    free(json);
+
+    json = repeat(NATIVE "\"x\":{", "\"\":1,", RUM_BEACON_KEYS - 3,
+                  "\"\":1}}");
+    fails(json, TOO_MANY_KEYS, "too many keys");
+    free(json);
+}
+
+
+static void
+memory_is_limited(void **state)
+{
+    char  *json;
+
+    (void) state;
+
+    /* decoded by yajl, so that a copy of it is made */
+
+    json = repeat(NATIVE "\"x\":\"\\n", "0123456789abcdef", 4000, "\"}");
+    ok(json);
+    free(json);
+
+    json = repeat(NATIVE "\"x\":\"\\n", "0123456789abcdef", 20000, "\"}");
+    fails(json, NO_MEMORY, "the beacon needs too much memory");
+    free(json);
+
+    /* strings that are kept */
+
+    json = repeat(NATIVE "\"tags\":{\"x\":\"\"", ",\"a\":\"0123456789abcdef"
+                  "0123456789abcdef0123456789abcdef0123456789abcdef"
+                  "0123456789abcdef0123456789abcdef0123456789abcdef"
+                  "0123456789abcdef0123456789abcdef\"", 2040, "}}");
+    fails(json, NO_MEMORY, NULL);
+    free(json);
+
+    /* none of which hurts the next one */
+
+    ok(NATIVE "\"view\":\"x\"}");
+    str(event.view, "x");
+}
+
+
+static void
+a_full_beacon_fits_in_memory(void **state)
+{
+    char  *stack, *error, *json;
+
+    (void) state;
+
+    stack = repeat("{\"stack\":\"\\n", "0123456789abcdef", 128, "\",");
+    error = repeat(stack, "\"message\":\"m\",\"source\":\"/s\"", 1, "},");
+    json = repeat(NATIVE "\"errors\":[", error, 31, "{\"type\":\"t\"}]}");
+
+    ok(json);
+    assert_int_equal(event.nerrors, 32);
+    assert_int_equal(event.errors[30].stack.len, RUM_LEN_STACK);
+
+    free(stack);
+    free(error);
+    free(json);
+}
+
+
+static void
+formats_are_told_apart(void **state)
+{
+    (void) state;
+
+    fails("{}", FORMAT, "this is not a known kind of beacon");
+    fails("[]", FORMAT, NULL);
+    fails("1", FORMAT, "an object or an array of objects is expected");
+    fails("null", FORMAT, NULL);
+    fails("[1]", FORMAT, NULL);
+    fails("\"x\"", FORMAT, NULL);
+    fails("[{}]", FORMAT, NULL);
+    fails("{\"page\":\"/\",\"metricName\":\"fcp\",\"data\":1}", FORMAT, NULL);
+    fails("[{\"type\":\"deprecation\",\"age\":1,\"body\":{}}]", FORMAT, NULL);
+    fails("{\"v\":2,\"page\":\"/\"}", VERSION, "v: the number 1 is expected");
+    fails("{\"v\":\"1\",\"page\":\"/\"}", VERSION, NULL);
+    fails("{\"page\":\"/\",\"metrics\":{}}", VERSION, NULL);
+    fails("{\"v\":1}", NO_PAGE, "page: is missing");
+    fails("{\"v\":1,\"page\":\"\"}", NO_PAGE, NULL);
+}
+
+
+static void
+numbers_are_exact(void **state)
+{
+    size_t  i;
+    char    json[256];
+
+    static const char *const  numbers[] = {
+        "0", "1", "212.4", "0.1", "0.30000000000000004", "2310.2", "1e3",
+        "1.5E+2", "25e-1", "9007199254740992", "9007199254740993",
+        "244.8999999994412", "0.11669308743971812", "1e-7", "4.35", "0.031",
+        "123456789.123456789", "1e-400", "0.000000000000000000000000000001"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        snprintf(json, sizeof(json), NATIVE "\"events\":[{\"name\":\"a\","
+                 "\"value\":%s}],\"metrics\":{\"x\":%s}}", numbers[i],
+                 numbers[i]);
+        ok(json);
+
+        if (strtod(numbers[i], NULL) > RUM_METRIC_CUSTOM_MAX) {
+            assert_int_equal(event.nmetrics, 0);
+            continue;
+        }
+
+        assert_int_equal(event.nmetrics, 1);
+        assert_true(event.metrics[0].value == strtod(numbers[i], NULL));
+    }
+}
+
+
+static void
+numbers_out_of_range_are_cut_and_counted(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"metrics\":{\"lcp\":-1,\"fcp\":1e999,\"cls\":1e9,"
+       "\"x\":1000000001,\"load\":-0.0,\"y\":0.0000000000000000000000000"
+       "00000000000000000000000000000000000000000000000001}}");
+    assert_int_equal(event.nmetrics, 1);
+    assert_int_equal(event.cut[RUM_CUT_RANGE], 5);
+    str(event.metrics[0].name, "load");
+    assert_false(signbit(event.metrics[0].value));
+
+    ok(NATIVE "\"n\":-1,\"seq\":1e300,\"memory\":0,\"errors\":[{\"type\":"
+       "\"a\",\"col\":5e6,\"line\":2.9}],\"actions\":[{\"type\":\"a\","
+       "\"t\":-1}],\"resources\":[{\"bytes\":1e99,\"duration\":[-1,2]}],"
+       "\"events\":[{\"name\":\"a\",\"value\":-1}],\"tags\":{\"t\":1e99}}");
+    assert_int_equal(event.cut[RUM_CUT_RANGE], 9);
+    assert_int_equal(event.n, 0);
+    assert_int_equal(event.seq, RUM_MAX_COUNT);
+    assert_int_equal(event.errors[0].col, RUM_MAX_COUNT);
+    assert_int_equal(event.errors[0].line, 2);
+    assert_int_equal(event.resources[0].ndurations, 1);
+    assert_int_equal(event.events[0].has_value, 0);
+    assert_int_equal(event.ndims, 0);
+}
+
+
+static void
+long_strings_are_cut_between_characters(void **state)
+{
+    char  *json;
+
+    (void) state;
+
+    json = repeat(NATIVE "\"view\":\"x", "\xc3\xa9", 40, "\"}");
+    ok(json);
+    assert_int_equal(event.view.len, RUM_LEN_ID - 1);
+    assert_int_equal(event.cut[RUM_CUT_STRINGS], 1);
+    free(json);
+
+    json = repeat("{\"v\":1,\"page\":\"/", "a/", 400, "\"}");
+    ok(json);
+    assert_int_equal(event.url.len, RUM_LEN_URL);
+    assert_true(event.page.len <= RUM_LEN_PAGE);
+    free(json);
+}
+
+
+static void
+parts_beyond_their_number_are_cut_and_counted(void **state)
+{
+    size_t  i;
+    char   *json;
+
+    static const struct {
+        const char  *head, *part, *tail;
+        size_t       n;
+        rum_cut_e    cut;
+    } parts[] = {
+        { "\"errors\":[", "{\"type\":\"a\"},", "{\"type\":\"b\"}]}",
+          RUM_MAX_ERRORS, RUM_CUT_ERRORS },
+        { "\"actions\":[", "{\"type\":\"a\"},", "{\"type\":\"b\"}]}",
+          RUM_MAX_ACTIONS, RUM_CUT_ACTIONS },
+        { "\"resources\":[", "{},", "{}]}",
+          RUM_MAX_RESOURCES, RUM_CUT_RESOURCES },
+        { "\"events\":[", "{\"name\":\"a\"},", "{\"name\":\"b\"}]}",
+          RUM_MAX_EVENTS, RUM_CUT_EVENTS },
+        { "\"resources\":[{\"duration\":[", "1,", "2]}]}",
+          RUM_MAX_DURATIONS, RUM_CUT_RESOURCES }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        char  head[128];
+
+        snprintf(head, sizeof(head), NATIVE "%s", parts[i].head);
+
+        json = repeat(head, parts[i].part, parts[i].n - 1, parts[i].tail);
+        ok(json);
+        assert_int_equal(event.cut[parts[i].cut], 0);
+        free(json);
+
+        json = repeat(head, parts[i].part, parts[i].n, parts[i].tail);
+        ok(json);
+        assert_int_equal(event.cut[parts[i].cut], 1);
+        free(json);
+    }
+}
+
+
+static void
+parts_that_say_nothing_are_cut_and_counted(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"errors\":[{\"line\":1},{\"type\":\"a\"}],"
+       "\"actions\":[{\"t\":1}],\"events\":[{\"value\":1}]}");
+    assert_int_equal(event.nerrors, 1);
+    assert_int_equal(event.nactions, 0);
+    assert_int_equal(event.nevents, 0);
+    assert_int_equal(event.cut[RUM_CUT_ERRORS], 1);
+    assert_int_equal(event.cut[RUM_CUT_ACTIONS], 1);
+    assert_int_equal(event.cut[RUM_CUT_EVENTS], 1);
+}
+
+
+static void
+metrics_beyond_their_number_are_cut_and_counted(void **state)
+{
+    int   i;
+    char  json[4096], *p;
+
+    (void) state;
+
+    p = stpcpy(json, NATIVE "\"metrics\":{");
+
+    for (i = 0; i <= RUM_MAX_METRICS; i++) {
+        p += sprintf(p, "%s\"m%d\":%d", i ? "," : "", i, i);
+    }
+
+    /* the first may still be replaced */
+
+    strcpy(p, ",\"m0\":7}}");
+
+    ok(json);
+    assert_int_equal(event.nmetrics, RUM_MAX_METRICS);
+    assert_int_equal(event.cut[RUM_CUT_METRICS], 1);
+    assert_true(event.metrics[0].value == 7);
+
+    ok(NATIVE "\"metrics\":{\"LCP\":1,\"\":1,\"a b\":1,\"views\":1,"
+       "\"a23456789012345678901234567890123\":1,\"ok\":1}}");
+    assert_int_equal(event.nmetrics, 1);
+    assert_int_equal(event.cut[RUM_CUT_METRICS], 5);
+}
+
+
+static void
+tags_become_dimensions(void **state)
+{
+    int   i;
+    char  json[1024], *p;
+
+    (void) state;
+
+    ok(NATIVE "\"tags\":{\"ab\":\"B\",\"plan\":3,\"x_9\":2.5,\"Up\":\"a\","
+       "\"a-b\":\"a\",\"\":\"a\"}}");
+    dim("ab", "B");
+    dim("plan", "3");
+    dim("x_9", "2.5");
+    assert_int_equal(event.ndims, 3);
+    assert_int_equal(event.cut[RUM_CUT_TAGS], 3);
+
+    /* what others decide is not for a client to say */
+
+    ok(NATIVE "\"nav\":\"reload\",\"tags\":{\"country\":\"XX\",\"human\":"
+       "\"no\",\"page\":\"/x\",\"nav\":\"x\",\"network\":\"x\",\"os\":\"x\","
+       "\"site\":\"x\",\"all\":\"x\",\"device\":\"x\",\"browser\":\"x\","
+       "\"browser_version\":\"x\",\"region\":\"x\",\"city\":\"x\","
+       "\"asn\":\"x\",\"memory\":\"x\"}}");
+    assert_int_equal(event.ndims, 1);
+    assert_int_equal(event.cut[RUM_CUT_TAGS], 15);
+    dim("nav", "reload");
+    str(event.page, "/a");
+
+    p = stpcpy(json, NATIVE "\"tags\":{\"t0\":\"a\"");
+
+    for (i = 0; i <= RUM_MAX_TAGS; i++) {
+        p += sprintf(p, ",\"t%d\":\"a\"", i);
+    }
+
+    strcpy(p, "}}");
+
+    ok(json);
+    assert_int_equal(event.ndims, RUM_MAX_TAGS);
+    assert_int_equal(event.cut[RUM_CUT_TAGS], 1);
+}
+
+
+static void
+the_page_before_is_a_group_or_a_host(void **state)
+{
+    size_t  i;
+    char    json[512];
+
+    static const struct {
+        const char  *from, *becomes;
+    } cases[] = {
+        { "/p/1?x=1", "/p/:id" },
+        { "", "" },
+        { "https://www.Google.com/search?q=secret", "www.google.com" },
+        { "https://SHOP.example:8443/p/7#top", "/p/:id" },
+        { "https://shop.example", "/" },
+        { "android-app://com.google.android.gm/", "com.google.android.gm" },
+        { "about:client", "" },
+        { "some words", "" },
+        { "//cdn.example/x", "cdn.example" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(json, sizeof(json), "{\"from\":\"%s\",\"v\":1,"
+                 "\"page\":\"https://shop.example/a\"}", cases[i].from);
+        ok(json);
+        str(event.from, cases[i].becomes);
+    }
+
+    /* a page that does not tell its host */
+
+    ok(NATIVE "\"from\":\"https://shop.example/p/7\"}");
+    str(event.from, "shop.example");
+}
+
+
+static void
+a_trace_must_be_a_valid_traceparent(void **state)
+{
+    size_t  i;
+    char    json[256];
+
+    static const char *const  bad[] = {
+        "", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(json, sizeof(json), NATIVE "\"traceparent\":\"%s\"}",
+                 bad[i]);
+        ok(json);
+        assert_int_equal(event.trace.len, 0);
+    }
+
+    ok(NATIVE "\"traceparent\":"
+       "\"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what\"}");
+    str(event.trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+
+static void
+queries_do_not_stay_in_errors(void **state)
+{
+    (void) state;
+
+    ok(NATIVE "\"errors\":[{\"type\":\"a\",\"message\":"
+       "\"GET https://a.test/x?token=1 failed, is it up?\","
+       "\"stack\":\"at f (https://a.test/x.js?token=1:10:5)\\n"
+       "g@https://a.test/y.js#k=2:3:4\\nwhy? no\"}]}");
+    str(event.errors[0].message, "GET https://a.test/x failed, is it up?");
+    str(event.errors[0].stack, "at f (https://a.test/x.js:10:5)\n"
+        "g@https://a.test/y.js:3:4\nwhy? no");
+}
+
+
+static void
+a_web_vitals_object_is_a_beacon(void **state)
+{
+    (void) state;
+
+    ok("{\"name\":\"LCP\",\"value\":2124,\"delta\":2124,\"rating\":\"good\","
+       "\"id\":\"v6-1\",\"navigationType\":\"back-forward-cache\","
+       "\"navigationId\":2242,\"navigationURL\":\"https://shop.test/p/1\","
+       "\"entries\":[{\"name\":\"x\",\"value\":\"y\",\"id\":7}],"
+       "\"attribution\":{\"target\":\"#hero\",\"timeToFirstByte\":1.5}}");
+
+    assert_int_equal(rum_beacon_format(parser), RUM_FORMAT_WEB_VITALS);
+    str(event.page, "/p/:id");
+    dim("nav", "back_forward_cache");
+    assert_int_equal(event.seq, 1);
+    assert_int_equal(event.view.len, 0);
+    assert_int_equal(event.nmetrics, 1);
+    str(event.metrics[0].name, "lcp");
+    assert_non_null(event.metrics[0].metric);
+    assert_true(event.metrics[0].value == 2124);
+    str(event.metrics[0].id, "v6-1");
+    assert_int_equal(event.cut[RUM_CUT_METRICS], 0);
+}
+
+
+static void
+ttfb_begins_the_view(void **state)
+{
+    (void) state;
+
+    ok("{\"id\":\"v6-7\",\"value\":244.9,\"name\":\"TTFB\"}");
+    assert_int_equal(event.seq, 0);
+    str(event.view, "v6-7");
+    assert_int_equal(event.page.len, 0);
+
+    /* out of range, it still says that the view has begun */
+
+    ok("{\"id\":\"v6-7\",\"value\":-1,\"name\":\"TTFB\"}");
+    assert_int_equal(event.seq, 0);
+    assert_int_equal(event.nmetrics, 0);
+}
+
+
+static void
+web_vitals_come_in_arrays_too(void **state)
+{
+    (void) state;
+
+    ok("[{\"name\":\"FCP\",\"value\":1,\"id\":\"a\",\"navigationURL\":"
+       "\"https://s.test/one\"},{\"name\":\"CLS\",\"value\":0.1,\"id\":\"b\","
+       "\"navigationURL\":\"https://s.test/two\"}]");
+    assert_int_equal(event.nmetrics, 2);
+    str(event.metrics[1].id, "b");
+    str(event.page, "/one");
+    assert_int_equal(event.seq, 1);
+
+    ok("{\"v\":1,\"url\":\"https://s.test/two?from=x\",\"path\":\"/two\","
+       "\"ref\":\"https://s.test/one\",\"ect\":\"4g\",\"sid\":\"s1\","
+       "\"reason\":\"hidden\",\"metrics\":["
+       "{\"name\":\"CLS\",\"value\":0.1,\"id\":\"a\"},"
+       "{\"name\":\"CLS\",\"value\":0.2,\"id\":\"a\"},"
+       "{\"name\":\"TTFB\",\"value\":9,\"id\":\"b\"},"
+       "{\"name\":\"boot_ms\",\"value\":12},"
+       "{\"name\":\"error\",\"message\":\"m\"},"
+       "{\"name\":\"FID\",\"value\":1}, {\"name\":\"INP\"}, {}]}");
+    assert_int_equal(rum_beacon_format(parser), RUM_FORMAT_WEB_VITALS);
+    str(event.page, "/two");
+    str(event.from, "/one");
+    str(event.session, "s1");
+    dim("network", "4g");
+    assert_int_equal(event.seq, 0);
+    str(event.view, "b");
+    assert_int_equal(event.nmetrics, 3);
+    assert_true(event.metrics[0].value == 0.2);
+    str(event.metrics[2].name, "boot_ms");
+    assert_int_equal(event.nerrors, 1);
+    assert_int_equal(event.cut[RUM_CUT_METRICS], 2);
+
+    ok("{\"metrics\":[{\"name\":\"LCP\",\"value\":1}],\"path\":\"/p/9\"}");
+    str(event.page, "/p/:id");
+}
+
+
+static void
+senders_of_web_vitals_report_errors_and_events(void **state)
+{
+    (void) state;
+
+    ok("{\"url\":\"https://s.test/\",\"ref\":\"\",\"name\":\"error\","
+       "\"message\":\"Uncaught TypeError: no a at https://s.test/?q=1\","
+       "\"source\":\"https://s.test/app.js?v=1\",\"line\":10,\"col\":50,"
+       "\"stack\":\"TypeError: no a\\n at f (https://s.test/a.js?x:1:2)\"}");
+    assert_int_equal(event.nerrors, 1);
+    str(event.errors[0].type, "TypeError");
+    str(event.errors[0].message,
+        "Uncaught TypeError: no a at https://s.test/");
+    str(event.errors[0].source, "https://s.test/app.js");
+    str(event.errors[0].stack,
+        "TypeError: no a\n at f (https://s.test/a.js:1:2)");
+    assert_int_equal(event.errors[0].line, 10);
+    assert_int_equal(event.errors[0].col, 50);
+    assert_int_equal(event.errors[0].count, 1);
+
+    ok("{\"name\":\"rejection\",\"message\":\"no b\",\"stack\":null}");
+    str(event.errors[0].type, "rejection");
+
+    ok("{\"name\":\"rejection\",\"message\":\"no b\","
+       "\"stack\":\"SyntaxError: no b\"}");
+    str(event.errors[0].type, "SyntaxError");
+
+    ok("{\"name\":\"event\",\"event\":\"add_to_cart\","
+       "\"attrs\":{\"sku\":\"x1\",\"price\":349.5}}");
+    assert_int_equal(event.nevents, 1);
+    str(event.events[0].name, "add_to_cart");
+    assert_int_equal(event.events[0].has_value, 0);
+
+    ok("{\"name\":\"error\"}");
+    assert_int_equal(event.nerrors, 0);
+    assert_int_equal(event.cut[RUM_CUT_ERRORS], 1);
+
+    fails("{\"name\":\"LCP\",\"value\":\"12\"}", TYPE,
+          "value: a number is expected");
+}
+
+
+static void
+pieces_make_no_difference(void **state)
+{
+    size_t       i, k, len, whole;
+
+    static const char  json[] =
+        " {\"v\":1,\"page\":\"/\xc3\xa9/12\",\"view\":\"a\\u00e9\\ud83d"
+        "\\ude00b\",\"metrics\":{\"lcp\":123.25,\"cls\":0.5e-1},"
+        "\"x\":[true,null,-1],\"errors\":[{\"message\":\"\xe2\x82\xac\"}]} ";
+
+    (void) state;
+
+    len = sizeof(json) - 1;
+
+    for (i = 0; i <= len; i++) {
+        for (k = i; k <= len; k += 7) {
+            assert_int_equal(rum_beacon_begin(parser, &event), RUM_OK);
+
+            whole = 0;
+            whole |= rum_beacon_feed(parser, (unsigned char *) json, i);
+            whole |= rum_beacon_feed(parser, (unsigned char *) json + i,
+                                     k - i);
+            whole |= rum_beacon_feed(parser, (unsigned char *) json + k,
+                                     len - k);
+            assert_int_equal(whole, RUM_OK);
+            assert_int_equal(rum_beacon_end(parser), RUM_OK);
+
+            str(event.page, "/\xc3\xa9/:id");
+            str(event.view, "a\xc3\xa9\xf0\x9f\x98\x80" "b");
+            assert_true(event.metrics[0].value == 123.25);
+            assert_true(event.metrics[1].value == 0.05);
+            str(event.errors[0].message, "\xe2\x82\xac");
+        }
+    }
+}
+
+
+static void
+each_error_has_its_counter_name(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    for (i = 0; i < RUM_BEACON_ERROR_LAST; i++) {
+        assert_true(rum_beacon_error_names[i].len > 0);
+    }
+
+    str(rum_beacon_error_names[RUM_BEACON_TOO_MANY_KEYS], "too_many_keys");
+    str(rum_beacon_error_names[RUM_BEACON_NO_MEMORY], "no_memory");
+}
+
+
+static void
+others_may_borrow_from_the_arena(void **state)
+{
+    unsigned char  *a, *b;
+
+    (void) state;
+
+    ok(NATIVE "\"view\":\"abc\"}");
+
+    a = rum_beacon_alloc(parser, 100);
+    b = rum_beacon_alloc(parser, 100);
+    assert_non_null(a);
+    assert_non_null(b);
+    memset(a, 'x', 100);
+    memset(b, 'y', 100);
+    assert_int_equal(a[99], 'x');
+    str(event.view, "abc");
+
+    assert_null(rum_beacon_alloc(parser, 1 << 20));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(a_native_beacon_fills_the_event),
+        cmocka_unit_test(lists_of_a_native_beacon_fill_the_event),
+        cmocka_unit_test(nothing_is_left_of_the_beacon_before),
+        cmocka_unit_test(any_order_and_unknown_keys_are_fine),
+        cmocka_unit_test(null_is_as_good_as_absent),
+        cmocka_unit_test(the_last_of_duplicate_keys_wins),
+        cmocka_unit_test(wrong_types_are_named),
+        cmocka_unit_test(what_is_no_json_is_a_syntax_error),
+        cmocka_unit_test(nothing_may_follow_the_value),
+        cmocka_unit_test(an_empty_body_is_its_own_error),
+        cmocka_unit_test(strings_must_be_utf8),
+        cmocka_unit_test(escapes_that_are_no_characters_do_no_harm),
+        cmocka_unit_test(depth_is_limited_where_skipped_too),
+        cmocka_unit_test(keys_are_limited_where_skipped_too),
+        cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(a_full_beacon_fits_in_memory),
+        cmocka_unit_test(formats_are_told_apart),
+        cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(numbers_out_of_range_are_cut_and_counted),
+        cmocka_unit_test(long_strings_are_cut_between_characters),
+        cmocka_unit_test(parts_beyond_their_number_are_cut_and_counted),
+        cmocka_unit_test(parts_that_say_nothing_are_cut_and_counted),
+        cmocka_unit_test(metrics_beyond_their_number_are_cut_and_counted),
+        cmocka_unit_test(tags_become_dimensions),
+        cmocka_unit_test(the_page_before_is_a_group_or_a_host),
+        cmocka_unit_test(a_trace_must_be_a_valid_traceparent),
+        cmocka_unit_test(queries_do_not_stay_in_errors),
+        cmocka_unit_test(a_web_vitals_object_is_a_beacon),
+        cmocka_unit_test(ttfb_begins_the_view),
+        cmocka_unit_test(web_vitals_come_in_arrays_too),
+        cmocka_unit_test(senders_of_web_vitals_report_errors_and_events),
+        cmocka_unit_test(pieces_make_no_difference),
+        cmocka_unit_test(each_error_has_its_counter_name),
+        cmocka_unit_test(others_may_borrow_from_the_arena)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
