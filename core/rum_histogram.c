@@ -387,6 +387,7 @@ rum_histogram_move(void *dst, uint32_t width, const rum_histogram_t *h)
 int
 rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
 {
+    int       emptied;
     int32_t   index;
     uint32_t  k;
 
@@ -405,6 +406,7 @@ rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
         }
 
         rum_histogram_count(h, k, (uint64_t) -1);
+        emptied = (rum_histogram_bucket(h, k) == 0);
 
     } else {
         if (h->zero_count == 0) {
@@ -412,6 +414,7 @@ rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
         }
 
         h->zero_count--;
+        emptied = (h->zero_count == 0);
     }
 
     if (rating < RUM_UNRATED) {
@@ -425,7 +428,7 @@ rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
         h->sum = (h->sum < 0) ? 0 : h->sum;
     }
 
-    if (value <= h->min || value >= h->max) {
+    if (emptied || value <= h->min || value >= h->max) {
         rum_histogram_clip(h);
     }
 
@@ -433,7 +436,7 @@ rum_histogram_subtract(rum_histogram_t *h, double value, rum_rating_e rating)
 }
 
 
-/* an extreme value was taken out: moves min and max to the outer buckets */
+/* values were taken out: moves min and max to the outer buckets, if need be */
 
 static void
 rum_histogram_clip(rum_histogram_t *h)
