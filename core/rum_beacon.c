@@ -647,10 +647,16 @@ rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
 
     schema = frame->schema;
 
-    key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
+    key = NULL;
 
-    if (key == NULL) {
-        key = rum_beacon_scan(schema->keys, frame->next, name);
+    /* an object whose keys are free has no table */
+
+    if (schema->keys != NULL) {
+        key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
+
+        if (key == NULL) {
+            key = rum_beacon_scan(schema->keys, frame->next, name);
+        }
     }
 
     if (key != NULL) {
