@@ -9,14 +9,13 @@
  */
 
 #include "rum_histogram.h"
+#include "rum_pack.h"
 
 #include <math.h>
 
 /* of msgpack-c's parser: it is given one number at a time */
 #define MSGPACK_EMBED_STACK_SIZE  1
 
-#include <msgpack/pack_define.h>
-#include <msgpack/timestamp.h>
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
@@ -32,12 +31,6 @@
 
 typedef uint8_t   rum_bytes_t  __attribute__((vector_size(16)));
 typedef uint16_t  rum_counts_t __attribute__((vector_size(32)));
-
-
-typedef struct {
-    unsigned char           *pos;
-    unsigned char           *last;
-} rum_histogram_out_t;
 
 
 typedef struct {
@@ -63,12 +56,10 @@ typedef struct {
 } rum_item_t;
 
 
-static int rum_histogram_pack_step(rum_histogram_out_t *out,
+static int rum_histogram_pack_step(rum_pack_t *p,
     const rum_histogram_t *h, uint32_t k);
-static inline int rum_histogram_write(rum_histogram_out_t *out,
-    const void *data, size_t len);
-static int rum_histogram_pack_sum(rum_histogram_out_t *out, int64_t sum);
-static int rum_histogram_pack_number(rum_histogram_out_t *out, double value);
+static void rum_histogram_pack_sum(rum_pack_t *p, int64_t sum);
+static void rum_histogram_pack_number(rum_pack_t *p, double value);
 
 static int rum_histogram_unpack(rum_histogram_t *h, rum_histogram_in_t *in);
 static int rum_histogram_unpack_head(rum_histogram_in_t *in, uint32_t *n);
@@ -98,16 +89,6 @@ static inline int rum_item_signed(void *user, int64_t value,
     rum_item_t *item);
 static inline int rum_item_double(void *user, double value,
     rum_item_t *item);
-
-
-/* msgpack-c's packer, writing straight into our buffer */
-
-#define msgpack_pack_inline_func(name)  static inline int msgpack_pack ## name
-#define msgpack_pack_user               rum_histogram_out_t *
-#define msgpack_pack_append_buffer(out, data, len)                            \
-    return rum_histogram_write(out, data, len)
-
-#include <msgpack/pack_template.h>
 
 
 /*
@@ -173,73 +154,72 @@ int
 rum_histogram_encode(const rum_histogram_t *h, unsigned char *buf,
     size_t size)
 {
-    int                  failed, rated;
-    uint32_t             i, k, n, end;
-    rum_histogram_out_t  out;
+    int         rated;
+    uint32_t    i, k, n, end;
+    rum_pack_t  p;
 
-    out.pos = buf;
-    out.last = buf + size;
+    p.pos = buf;
+    p.end = buf + size;
+    p.full = 0;
 
     n = rum_histogram_trim(h, &k);
     rated = (h->ratings[0] | h->ratings[1] | h->ratings[2]) != 0;
 
-    failed = msgpack_pack_array(&out, rated ? 10 : 9);
-    failed |= msgpack_pack_uint8(&out, RUM_HISTOGRAM_VERSION);
-    failed |= msgpack_pack_uint8(&out, RUM_HISTOGRAM_SCALE);
-    failed |= msgpack_pack_uint64(&out, h->count);
-    failed |= rum_histogram_pack_sum(&out, h->sum);
-    failed |= rum_histogram_pack_number(&out, h->min);
-    failed |= rum_histogram_pack_number(&out, h->max);
-    failed |= msgpack_pack_uint64(&out, h->zero_count);
-    failed |= msgpack_pack_int32(&out, n ? h->offset + (int32_t) k : 0);
-    failed |= msgpack_pack_array(&out, n);
+    msgpack_pack_array(&p, rated ? 10 : 9);
+    msgpack_pack_uint8(&p, RUM_HISTOGRAM_VERSION);
+    msgpack_pack_uint8(&p, RUM_HISTOGRAM_SCALE);
+    msgpack_pack_uint64(&p, h->count);
+    rum_histogram_pack_sum(&p, h->sum);
+    rum_histogram_pack_number(&p, h->min);
+    rum_histogram_pack_number(&p, h->max);
+    msgpack_pack_uint64(&p, h->zero_count);
+    msgpack_pack_int32(&p, n ? h->offset + (int32_t) k : 0);
+    msgpack_pack_array(&p, n);
 
-    end = k + n;
+    for (end = k + n; k < end; k += n) {
 
-    while (k < end) {
-        n = (end - k < RUM_HISTOGRAM_STEP) ? end - k : RUM_HISTOGRAM_STEP;
-
-        if (n < RUM_HISTOGRAM_STEP
-            || rum_histogram_pack_step(&out, h, k) != RUM_OK)
+        if (end - k >= RUM_HISTOGRAM_STEP
+            && rum_histogram_pack_step(&p, h, k) == RUM_OK)
         {
-            for (i = k; i < k + n; i++) {
-                failed |= msgpack_pack_uint64(&out,
-                                              rum_histogram_bucket(h, i));
-            }
+            n = RUM_HISTOGRAM_STEP;
+            continue;
         }
 
-        k += n;
+        n = (end - k < RUM_HISTOGRAM_STEP) ? end - k : RUM_HISTOGRAM_STEP;
+
+        for (i = 0; i < n; i++) {
+            msgpack_pack_uint64(&p, rum_histogram_bucket(h, k + i));
+        }
     }
 
     if (rated) {
-        failed |= msgpack_pack_array(&out, RUM_UNRATED);
+        msgpack_pack_array(&p, RUM_UNRATED);
 
         for (i = 0; i < RUM_UNRATED; i++) {
-            failed |= msgpack_pack_uint64(&out, h->ratings[i]);
+            msgpack_pack_uint64(&p, h->ratings[i]);
         }
     }
 
-    return failed ? RUM_FULL : (int) (out.pos - buf);
+    return p.full ? RUM_FULL : (int) (p.pos - buf);
 }
 
 
 /* packs RUM_HISTOGRAM_STEP counts, if all of them are small */
 
 static int
-rum_histogram_pack_step(rum_histogram_out_t *out, const rum_histogram_t *h,
-    uint32_t k)
+rum_histogram_pack_step(rum_pack_t *p, const rum_histogram_t *h, uint32_t k)
 {
     uint64_t         words[4];
     rum_bytes_t      bytes;
     rum_counts_t     counts;
-    const uint16_t  *p;
+    const uint16_t  *from;
 
-    if (h->width != 0 || out->last - out->pos < RUM_HISTOGRAM_STEP) {
+    if (h->width != 0 || p->end - p->pos < RUM_HISTOGRAM_STEP) {
         return RUM_DECLINED;
     }
 
-    p = (const uint16_t *) h->counts + k;
-    memcpy(words, p, sizeof(rum_counts_t));
+    from = (const uint16_t *) h->counts + k;
+    memcpy(words, from, sizeof(words));
 
     if ((words[0] | words[1] | words[2] | words[3])
         & UINT64_C(0xff80ff80ff80ff80))
@@ -247,32 +227,18 @@ rum_histogram_pack_step(rum_histogram_out_t *out, const rum_histogram_t *h,
         return RUM_DECLINED;
     }
 
-    memcpy(&counts, p, sizeof(rum_counts_t));
+    memcpy(&counts, from, sizeof(rum_counts_t));
     bytes = __builtin_convertvector(counts, rum_bytes_t);
-    memcpy(out->pos, &bytes, sizeof(rum_bytes_t));
+    memcpy(p->pos, &bytes, sizeof(rum_bytes_t));
 
-    out->pos += RUM_HISTOGRAM_STEP;
+    p->pos += RUM_HISTOGRAM_STEP;
 
     return RUM_OK;
 }
 
 
-static inline int
-rum_histogram_write(rum_histogram_out_t *out, const void *data, size_t len)
-{
-    if ((size_t) (out->last - out->pos) < len) {
-        return -1;
-    }
-
-    memcpy(out->pos, data, len);
-    out->pos += len;
-
-    return 0;
-}
-
-
-static int
-rum_histogram_pack_sum(rum_histogram_out_t *out, int64_t sum)
+static void
+rum_histogram_pack_sum(rum_pack_t *p, int64_t sum)
 {
     int64_t  unit, rest;
 
@@ -280,29 +246,30 @@ rum_histogram_pack_sum(rum_histogram_out_t *out, int64_t sum)
     rest = sum % unit;
 
     if (sum >= RUM_HISTOGRAM_SUM_EXACT) {
-        return msgpack_pack_int64(out, sum / unit + (rest >= unit / 2));
-    }
+        msgpack_pack_int64(p, sum / unit + (rest >= unit / 2));
 
-    if (rest == 0) {
-        return msgpack_pack_int64(out, sum / unit);
-    }
+    } else if (rest == 0) {
+        msgpack_pack_int64(p, sum / unit);
 
-    return msgpack_pack_double(out, (double) sum / RUM_SUM_UNIT);
+    } else {
+        msgpack_pack_double(p, (double) sum / RUM_SUM_UNIT);
+    }
 }
 
 
-static int
-rum_histogram_pack_number(rum_histogram_out_t *out, double value)
+static void
+rum_histogram_pack_number(rum_pack_t *p, double value)
 {
     uint64_t  whole;
 
     whole = (uint64_t) value;
 
     if ((double) whole == value) {
-        return msgpack_pack_uint64(out, whole);
-    }
+        msgpack_pack_uint64(p, whole);
 
-    return msgpack_pack_double(out, value);
+    } else {
+        msgpack_pack_double(p, value);
+    }
 }
 
 
