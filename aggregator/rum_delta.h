@@ -1,0 +1,139 @@
+/*
+ * What was counted since the last flush.  An event is written down once,
+ * with the list of groups it belongs to; a group is one value of one
+ * dimension in one minute.  Nothing is added up before the flush, which then
+ * goes through one group after the other, its histograms in the cache:
+ *
+ *   events    [counters | first sample, n | first group, n | session]
+ *   samples   [value, bucket, cell, rating] ...
+ *   members   group, group, ...             as each event has them
+ *   groups    [site, dimension, minute, value(s)]
+ *
+ * A value that a later one replaces is an event of its own: a removed sample
+ * in the groups of the old event.
+ */
+
+#ifndef RUM_DELTA_H
+#define RUM_DELTA_H
+
+#include "rum_histogram.h"
+#include "rum_intern.h"
+#include "rum_site.h"
+
+/* where an event counts */
+typedef struct {
+    uint32_t              dim;          /* number of the own dimension */
+    uint32_t              value;
+} rum_own_value_t;
+
+typedef struct {
+    uint32_t              site;
+    uint32_t              minute;       /* Unix time / 60 */
+    uint32_t              nown;
+    uint32_t              values[RUM_ROLLUP_ATTRS];     /* interned */
+    rum_own_value_t       own[RUM_MAX_DIMS];
+} rum_place_t;
+
+typedef struct {
+    double                value;
+    int32_t               bucket;       /* if value > RUM_HISTOGRAM_ZERO */
+    uint16_t              cell;
+    uint8_t               rating;
+    uint8_t               removed;      /* taken back, not recorded */
+} rum_sample_t;
+
+typedef struct {
+    uint32_t              sample;
+    uint32_t              member;
+    uint16_t              nsamples;
+    uint16_t              nmembers;
+    int32_t               counters[RUM_COUNTERS];
+    uint32_t              session;      /* offset in strings */
+    uint16_t              session_len;
+    uint8_t               session_res;  /* resolutions to add it to, by bit */
+} rum_delta_event_t;
+
+typedef struct {
+    uint32_t              site;
+    uint32_t              dim;
+    uint32_t              minute;
+    uint32_t              first;        /* value, or the pair's first */
+    uint32_t              second;       /* RUM_VALUE_NONE unless a pair */
+    uint32_t              count;        /* events */
+    uint32_t              list;         /* the first of them in lists */
+    uint32_t              value;        /* of the rollup, for the flush */
+} rum_group_t;
+
+/* an entry that was not understood; all in strings */
+typedef struct {
+    char                  entry[44];    /* its id in the stream */
+    size_t                id;
+    size_t                e;
+    uint32_t              id_len;
+    uint32_t              e_len;
+    unsigned              has_id:1;
+    unsigned              has_e:1;
+    const char           *error;        /* static */
+} rum_rejected_t;
+
+#define RUM_DELTA_REJECTED     1000     /* more in one flush push out the
+                                           oldest, as in the stream */
+
+typedef struct {
+    const rum_rollup_t   *rollup;
+
+    rum_delta_event_t    *events;
+    rum_sample_t         *samples;
+    uint32_t             *members;
+    rum_group_t          *groups;
+    unsigned char        *strings;
+    rum_rejected_t       *rejected;
+
+    size_t                nevents, events_size;
+    size_t                nsamples, samples_size;
+    size_t                nmembers, members_size;
+    size_t                ngroups, groups_size;
+    size_t                nstrings, strings_size;
+    size_t                nrejected;
+
+    rum_map_t             map;          /* of groups */
+
+    /* made by rum_delta_sort() */
+    uint32_t             *order;        /* groups by site and dimension */
+    uint32_t             *lists;        /* events of each group */
+    size_t                order_size, lists_size;
+} rum_delta_t;
+
+void rum_delta_init(rum_delta_t *d, const rum_rollup_t *rollup);
+void rum_delta_free(rum_delta_t *d);
+
+/* empties it, keeps its memory */
+void rum_delta_reset(rum_delta_t *d);
+
+/*
+ * An event at the place; its counters are 0, samples follow.  NULL without
+ * memory.  Valid until the next one.
+ */
+rum_delta_event_t *rum_delta_event(rum_delta_t *d, const rum_place_t *place);
+
+/* a sample of the event added last */
+int rum_delta_sample(rum_delta_t *d, const rum_sample_t *sample);
+
+/* the session of the event added last */
+int rum_delta_session(rum_delta_t *d, const rum_str_t *session,
+    unsigned resolutions);
+
+/* id and e may have data NULL: absent */
+int rum_delta_reject(rum_delta_t *d, const char *entry, const rum_str_t *id,
+    const rum_str_t *e, const char *error);
+
+/* 1 when it takes so much memory that a flush should not wait */
+int rum_delta_large(const rum_delta_t *d);
+
+/* 1 if there is nothing to store */
+int rum_delta_empty(const rum_delta_t *d);
+
+/* fills order and lists */
+int rum_delta_sort(rum_delta_t *d);
+
+#endif /* RUM_DELTA_H */

@@ -1,0 +1,120 @@
+/*
+ * One partition: its lease, its state in memory, and the three things that
+ * are done with it: take the lease and load, record entries, flush.
+ *
+ * Everything in memory follows from Redis and from the entries read since
+ * the checkpoint.  Whenever it is not certain that the two agree (the lease
+ * is gone, the checkpoint was moved, a transaction failed or its outcome is
+ * not known), the memory is dropped and loaded again: that is the whole of
+ * error handling here.
+ */
+
+#ifndef RUM_PARTITION_H
+#define RUM_PARTITION_H
+
+#include "rum_entry.h"
+#include "rum_health.h"
+#include "rum_reader.h"
+#include "rum_recent.h"
+#include "rum_store.h"
+#include "rum_writers.h"
+
+#define RUM_GROUP              "rum"    /* the consumer group */
+#define RUM_TOKEN_MAX          128
+#define RUM_PARTITION_KEY      32       /* "rum:{1023}:rejected" */
+
+/* what partitions of a process share, one being worked on at a time */
+typedef struct {
+    rum_entry_decoder_t  *decoder;
+    rum_event_t           event;
+
+    /* a flush adds up one group after the other here, by cell */
+    rum_histogram_t      *added;
+    uint32_t              nadded;
+    uint32_t             *touched;      /* cells */
+    uint32_t              ntouched;
+    const rum_sample_t  **removed;
+    size_t                nremoved;
+    size_t                removed_size;
+    rum_args_t            args;
+} rum_scratch_t;
+
+typedef struct {
+    const rum_config_t   *config;
+    rum_scratch_t        *scratch;
+    const char           *token;        /* of this process */
+    uint32_t              number;
+    uint64_t              seed;
+
+    char                  events[RUM_PARTITION_KEY];
+    char                  lease[RUM_PARTITION_KEY];
+    char                  writers_key[RUM_PARTITION_KEY];
+    char                  health_key[RUM_PARTITION_KEY];
+    char                  sites_key[RUM_PARTITION_KEY];
+    char                  rejected[RUM_PARTITION_KEY];
+
+    unsigned              held:1;       /* the lease is ours, memory valid */
+    unsigned              told:1;       /* that another holds it */
+    char                  holder[RUM_TOKEN_MAX];    /* that other */
+    uint64_t              free_in;      /* ms until its lease expires */
+
+    rum_stream_id_t       checkpoint;   /* as Redis has it */
+    rum_stream_id_t       position;     /* last entry recorded, or only
+                                           remembered before checkpoint */
+    rum_stream_id_t       asked;        /* last entry received */
+    int64_t               entries_read; /* up to position; -1: not known */
+
+    uint64_t              flushed;      /* monotonic ms, of the last flush */
+    uint64_t              try_at;       /* monotonic ms, for the lease */
+    uint64_t              evict_at;     /* Unix seconds */
+
+    rum_health_t          health;
+    rum_intern_t          intern;
+    rum_sites_t           sites;
+    rum_delta_t           delta;
+    rum_recent_t          recent;
+    rum_writers_t         writers;
+    rum_store_t           store;
+    rum_map_t             sessions;     /* hash -> minute it was counted */
+} rum_partition_t;
+
+/* RUM_ERROR without memory */
+int rum_scratch_init(rum_scratch_t *scratch);
+void rum_scratch_free(rum_scratch_t *scratch);
+
+void rum_partition_init(rum_partition_t *p, const rum_config_t *config,
+    rum_scratch_t *scratch, const char *token, uint32_t number,
+    uint64_t seed);
+
+/*
+ * Takes the lease if it is free or already ours, and loads.  RUM_DECLINED,
+ * with holder and free_in set, if another holds it.
+ */
+int rum_partition_acquire(rum_partition_t *p, rum_redis_t *redis);
+
+/* frees the memory; nothing is said to Redis */
+void rum_partition_drop(rum_partition_t *p);
+
+/* gives the lease back, if it is still ours */
+int rum_partition_release(rum_partition_t *p, rum_redis_t *redis);
+
+/*
+ * Records an entry (rum_record.c); now is Unix ms.  RUM_ERROR without memory:
+ * the partition is to be dropped then.
+ */
+int rum_partition_record(rum_partition_t *p, const rum_batch_entry_t *entry,
+    uint64_t now);
+
+/* 1 if there is something to store */
+int rum_partition_pending(const rum_partition_t *p);
+
+/*
+ * Stores what was recorded and renews the lease (rum_flush.c); now is Unix
+ * ms.  RUM_DECLINED: the lease or the checkpoint is not what it was, and
+ * nothing was written.  After anything but RUM_OK the partition is to be
+ * dropped.
+ */
+int rum_partition_flush(rum_partition_t *p, rum_redis_t *redis,
+    uint64_t now);
+
+#endif /* RUM_PARTITION_H */

@@ -1,0 +1,72 @@
+/*
+ * One blocking connection to Redis, for all but the reading of events:
+ * commands are queued, sent together, and their replies taken in order.
+ *
+ * Whatever does not go as expected, from a broken connection to an error
+ * reply (-LOADING, -READONLY, -OOM, NOAUTH, MISCONF), is RUM_ERROR with a text
+ * in "error", and makes the connection useless: the caller closes it, forgets
+ * what it was not told to be stored, and begins again.
+ */
+
+#ifndef RUM_REDIS_H
+#define RUM_REDIS_H
+
+#include <hiredis/hiredis.h>
+
+#include "rum_config.h"
+
+typedef struct {
+    redisContext         *ctx;          /* NULL while not connected */
+    uint32_t              pending;      /* replies not taken yet */
+    char                  error[256];
+} rum_redis_t;
+
+/* the arguments of one command; they are not copied until it is queued */
+typedef struct {
+    const char          **argv;
+    size_t               *argvlen;
+    uint32_t              n;
+    uint32_t              size;
+} rum_args_t;
+
+/* connects, authenticates, selects the database */
+int rum_redis_connect(rum_redis_t *redis, const rum_config_t *config);
+void rum_redis_close(rum_redis_t *redis);
+
+/* queues a command, in the manner of redisAppendCommand() */
+int rum_redis_send(rum_redis_t *redis, const char *fmt, ...);
+int rum_redis_send_args(rum_redis_t *redis, const rum_args_t *args);
+
+/* puts what is queued on the wire if it is much, and does not wait */
+int rum_redis_push(rum_redis_t *redis);
+
+/*
+ * The next reply, of any type but an error; NULL on an error.  To be released
+ * with freeReplyObject().
+ */
+redisReply *rum_redis_reply(rum_redis_t *redis);
+
+/* the same, of that type only */
+redisReply *rum_redis_expect(rum_redis_t *redis, int type);
+
+/* takes n replies and looks only whether they are errors */
+int rum_redis_skip(rum_redis_t *redis, uint32_t n);
+
+void rum_args_free(rum_args_t *args);
+
+/* RUM_ERROR without memory */
+int rum_args_add(rum_args_t *args, const void *data, size_t len);
+int rum_args_text(rum_args_t *args, const char *text);
+
+/*
+ * A value of a flat reply of names and values (HGETALL, XINFO), or NULL;
+ * and the same as a number, or the default.
+ */
+const redisReply *rum_reply_field(const redisReply *reply, const char *name);
+int64_t rum_reply_number(const redisReply *reply, const char *name,
+    int64_t otherwise);
+
+/* an integer reply, or a string of digits */
+int64_t rum_reply_integer(const redisReply *reply, int64_t otherwise);
+
+#endif /* RUM_REDIS_H */

@@ -1,0 +1,143 @@
+/*
+ * The rollups as Redis holds them: windows, their values, their cells.  What
+ * a flush touches is loaded once and kept while it is in use; a cell is kept
+ * as the bytes that Redis has.
+ *
+ *   window   (site, dimension, resolution, start)    a group of Redis hashes
+ *   row      one value of the dimension in it        a field of each hash
+ *   cell     a counter or histogram of the row       that field's bytes
+ *
+ * The values of a window are the fields of its "beacons" hash, since a row
+ * is never written without that counter: from them the limit of values is
+ * known, and which rows are new.
+ *
+ * Nothing here knows of transactions.  If one fails, the store is freed, and
+ * all is read again.
+ */
+
+#ifndef RUM_STORE_H
+#define RUM_STORE_H
+
+#include "rum_delta.h"
+#include "rum_redis.h"
+
+typedef struct {
+    unsigned char        *data;         /* NULL: not there */
+    uint32_t              len;
+    uint32_t              size:31;
+    uint32_t              dirty:1;
+} rum_cell_t;
+
+typedef struct {
+    uint32_t              value;        /* interned */
+    uint32_t              ncells;
+    rum_cell_t           *cells;
+    uint32_t              used;         /* store->tick of the last use */
+    unsigned              stored:1;     /* Redis has the row */
+    unsigned              loaded:1;     /* cells are what Redis has */
+    unsigned              dirty:1;
+    unsigned              wanted:1;     /* in the list of rows to load */
+    unsigned              expires:1;    /* its sessions have an expiry */
+} rum_row_t;
+
+typedef struct {
+    uint32_t              site;
+    uint32_t              dim;
+    rum_resolution_e      res;
+    uint64_t              start;
+    uint64_t              expiry;       /* Unix seconds; 0: never */
+    uint32_t              used;
+
+    rum_map_t             map;          /* value -> row */
+    rum_row_t            *rows;
+    uint32_t              nrows;
+    uint32_t              rows_size;
+    uint32_t              nvalues;      /* rows that the limit counts */
+
+    uint32_t             *list;         /* rows to load, then dirty ones */
+    uint32_t              nlist;
+    uint32_t              list_size;
+
+    uint8_t              *expires;      /* by cell: the hash has an expiry */
+    uint32_t              nexpires;
+    unsigned              loaded:1;
+    unsigned              listed:1;     /* in the store's list */
+} rum_window_t;
+
+typedef struct {
+    const rum_config_t   *config;
+    rum_sites_t          *sites;
+    rum_intern_t         *intern;
+    uint32_t              partition;
+    uint32_t              tick;         /* seconds, for eviction */
+
+    rum_map_t             map;
+    rum_window_t        **windows;
+    uint32_t              nwindows;
+    uint32_t              windows_size;
+
+    uint32_t             *list;         /* windows of the present step */
+    uint32_t              nlist;
+    uint32_t              list_size;
+
+    void                 *zone;         /* msgpack_zone, for counters */
+    rum_histogram_t       scratch;
+    unsigned char        *buf;
+    size_t                buf_size;
+    rum_args_t            args;
+    uint32_t             *touched;      /* dirty rows by cell, for a write */
+    uint32_t              ntouched;
+} rum_store_t;
+
+/* one group's change of one cell */
+typedef struct {
+    int64_t               counter;      /* cell < RUM_COUNTERS */
+    rum_histogram_t      *added;
+    const rum_sample_t  **removed;
+    uint32_t              nremoved;
+} rum_change_t;
+
+/* RUM_ERROR without memory */
+int rum_store_init(rum_store_t *s, const rum_config_t *config,
+    rum_sites_t *sites, rum_intern_t *intern, uint32_t partition);
+void rum_store_free(rum_store_t *s);
+
+/*
+ * 1. The windows that the flush will touch are asked for, and loaded.
+ * NULL without memory.
+ */
+rum_window_t *rum_store_window(rum_store_t *s, uint32_t site, uint32_t dim,
+    rum_resolution_e res, uint64_t start);
+int rum_store_load_windows(rum_store_t *s, rum_redis_t *redis);
+
+/*
+ * 2. The rows: the value's own or, past the limit, that of "(other)", for
+ * which *other is set; then their cells are loaded.  NULL without memory.
+ */
+rum_row_t *rum_store_row(rum_store_t *s, rum_window_t *window,
+    uint32_t value, unsigned *other);
+int rum_store_load_rows(rum_store_t *s, rum_redis_t *redis);
+
+/* 3. the windows are asked for again, and cells of their rows change */
+int rum_store_change(rum_store_t *s, rum_window_t *window, rum_row_t *row,
+    uint32_t cell, const rum_change_t *change);
+
+/*
+ * 4. What changed in the windows that were asked for since 2 is sent, as HSET
+ * and EXPIREAT; how many commands that were is added.  May come after each
+ * few windows of 3.
+ */
+int rum_store_write(rum_store_t *s, rum_redis_t *redis, uint32_t *commands);
+
+/* PFADD of the sessions in args, from its third argument on */
+int rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, rum_row_t *row, rum_args_t *args,
+    uint32_t *commands);
+
+/* forgets what has been idle; RUM_ERROR without memory */
+int rum_store_evict(rum_store_t *s);
+
+/* marks the values of dimensions that are still needed */
+void rum_store_mark(const rum_store_t *s, rum_intern_t *in);
+
+#endif /* RUM_STORE_H */
