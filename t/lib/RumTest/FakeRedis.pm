@@ -4,14 +4,18 @@
 #       my ($conn, $mode, @command) = @_;
 #       return "-LOADING\r\n" if $mode eq 'loading';    # bytes to answer
 #       return undef if $mode eq 'stall';               # no answer, ever
+#       return $conn->hold(@command) if $mode eq 'slow';
 #       return $conn->hang_up if $mode eq 'close';
 #       return $conn->ok(@command);                     # as Redis would
 #   });
 #   $fake->mode('loading');     # from now on, for every connection
 #   $fake->commands;            # [[connection, command, args...], ...] so far
+#   $fake->commands('XADD');    # of these only
+#   $fake->reads('XADD');       # how many of them came whole in each read
 #
 # It runs in a process of its own; the sub sees nothing the test changes later
-# but the mode, which begins as ''.
+# but the mode, which begins as ''.  Answers that are held are sent when the
+# mode changes.
 
 package RumTest::FakeRedis;
 
@@ -53,10 +57,32 @@ sub commands {
     my ($self, $name) = @_;
     my @all;
 
-    @all = map { [ map { pack 'H*', $_ } split / /, $_, -1 ] }
-           split /\n/, RumTest::slurp($self->{log});
+    @all = map { my ($read, @command) = @$_; [ @command ] } $self->logged;
     @all = grep { uc $_->[1] eq $name } @all if defined $name;
     return \@all;
+}
+
+sub reads {
+    my ($self, $name) = @_;
+    my (%count, @order);
+
+    for my $line ($self->logged) {
+        my ($read, $n, $command) = @$line;
+
+        next if defined $name && uc $command ne $name;
+        push @order, $read unless $count{$read}++;
+    }
+
+    return [ map { $count{$_} } @order ];
+}
+
+# [number of the read, connection, command, args...]; a line that is being
+# written is not there yet
+sub logged {
+    my ($self) = @_;
+
+    return map { [ map { pack 'H*', $_ } split / /, $_, -1 ] }
+           RumTest::slurp($self->{log}) =~ /^(.*)\n/mg;
 }
 
 sub start {
@@ -88,12 +114,20 @@ sub stop {
 
 sub serve {
     my ($self, $listen) = @_;
-    my ($select, %conns, $n);
+    my ($select, %conns, $n, $mode);
 
     $select = IO::Select->new($listen);
+    $mode = '';
 
     for ( ;; ) {
-        for my $socket ($select->can_read) {
+        my @ready = $select->can_read(0.02);
+
+        if ($mode ne RumTest::slurp($self->{mode_file})) {
+            $mode = RumTest::slurp($self->{mode_file});
+            $_->release for values %conns;
+        }
+
+        for my $socket (@ready) {
 
             if ($socket == $listen) {
                 my $new = $listen->accept or next;
@@ -105,6 +139,7 @@ sub serve {
             }
 
             my $conn = $conns{$socket};
+            $self->{read}++;
 
             if (!sysread($socket, $conn->{in}, 65536, length $conn->{in})) {
                 $conn->{closed} = 1;
@@ -128,7 +163,8 @@ sub answer {
     my $bytes;
 
     open my $log, '>>', $self->{log} or die "$self->{log}: $!";
-    print $log join(' ', map { unpack 'H*', $_ } $conn->{n}, @command), "\n";
+    print $log join(' ', map { unpack 'H*', $_ } $self->{read},
+                                       $conn->{n}, @command), "\n";
     close $log;
 
     $bytes = $self->{handler}->($conn, RumTest::slurp($self->{mode_file}),
@@ -156,6 +192,20 @@ sub hang_up {
     return undef;
 }
 
+# answers as ok() when the mode changes, in order
+sub hold {
+    my ($self, @command) = @_;
+
+    $self->{held} .= $self->ok(@command);
+    return undef;
+}
+
+sub release {
+    my ($self) = @_;
+
+    $self->write(delete $self->{held}) if defined $self->{held};
+}
+
 # what Redis would say to commands whose answer has no news in it
 sub ok {
     my ($self, $name) = @_;
@@ -166,6 +216,9 @@ sub ok {
         my $id = '1-' . ++$self->{ids};
         return '$' . length($id) . "\r\n$id\r\n";
     }
+
+    # the status location finds nothing
+    return "*0\r\n" if $name =~ /^(?:SMEMBERS|HGETALL|XINFO)$/;
 
     return "+PONG\r\n" if $name eq 'PING';
     return "+OK\r\n";

@@ -11,7 +11,8 @@
 #   module  0: without load_module of ours
 #
 # get, head, post, request, beacon, json: on a connection each.  client: one
-# connection for many requests.
+# connection for many requests.  figures: what the module has counted, from a
+# location with rum_status.
 
 package RumTest::Nginx;
 
@@ -230,6 +231,19 @@ sub json {
 
     return undef unless $r->{status} == 200;
     return eval { RumTest::json_decode($r->{body}) };
+}
+
+# The "module" of a status location's overview, never an older one: its
+# answers are given again for a second, but not to another question.  It is
+# there too when Redis is not.  undef: no such answer.
+sub figures {
+    my ($self, $target) = @_;
+    my $r;
+
+    $self->{asked} = ($self->{asked} || 0) % 9000 + 1;
+    $r = $self->get(($target || '/status') . "?limit=$self->{asked}");
+
+    return eval { RumTest::json_decode($r->{body})->{module} };
 }
 
 # One request over HTTP/2 without TLS, by curl; nginx(h2 => 1).

@@ -3,6 +3,7 @@
 #   my $redis = redis(aof => 1, password => 'x', unix => 1, args => [...]);
 #   $redis->address            # as rum_redis and the aggregator take it
 #   $redis->command('XLEN', 'rum:{0}:events')
+#   $redis->events             # entries of the event stream, decoded
 #   $redis->restart; $redis->kill; $redis->start; $redis->pause; $redis->resume
 #
 # Replies: integers and strings as scalars, nil as undef, arrays as array
@@ -15,6 +16,8 @@ use warnings;
 
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+
+use RumMsgpack;
 
 my $number = 0;
 
@@ -113,6 +116,28 @@ sub try {
     }
 
     return $reply;
+}
+
+# The entries of a partition's event stream, oldest first:
+# { entry => '1-0', id => 'writer-1', writer =>, sequence =>, e => {...} }
+sub events {
+    my ($self, $partition) = @_;
+    my @events;
+
+    $partition ||= 0;
+
+    for my $entry (@{ $self->command('XRANGE', "rum:{$partition}:events",
+                                     '-', '+') })
+    {
+        my %fields = @{ $entry->[1] };
+        my ($writer, $sequence) = $fields{id} =~ /^(.*)-(\d+)$/;
+
+        push @events, { entry => $entry->[0], id => $fields{id},
+                        writer => $writer, sequence => $sequence,
+                        e => RumMsgpack::unpack($fields{e}) };
+    }
+
+    return @events;
 }
 
 sub connect {
