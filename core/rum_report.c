@@ -25,6 +25,7 @@ static int rum_report_compare_metric(const rum_report_metric_t *metric,
     const rum_metric_t *known, const rum_str_t *name);
 static int rum_report_copy(rum_report_t *report, rum_str_t *dst,
     const rum_str_t *src);
+static int rum_report_is_integer(const rum_str_t *packed);
 static int rum_report_group(rum_report_t *report, rum_report_site_t *site,
     const rum_str_t *value, rum_report_group_t **group);
 static int rum_report_new_group(rum_report_t *report,
@@ -393,7 +394,7 @@ rum_report_counter(rum_report_t *report, rum_report_site_t *site,
     off = 0;
     status = MSGPACK_UNPACK_PARSE_ERROR;
 
-    if (packed->len > 0) {
+    if (rum_report_is_integer(packed)) {
         status = msgpack_unpack_next(&report->unpacked,
                                      (const char *) packed->data,
                                      packed->len, &off);
@@ -425,6 +426,26 @@ rum_report_counter(rum_report_t *report, rum_report_site_t *site,
     }
 
     return RUM_OK;
+}
+
+
+/*
+ * Looked at first, as msgpack-c would allocate whatever an array or a map
+ * claims to hold: fixint, uint 8 .. int 64.
+ */
+
+static int
+rum_report_is_integer(const rum_str_t *packed)
+{
+    unsigned char  c;
+
+    if (packed->len == 0) {
+        return 0;
+    }
+
+    c = packed->data[0];
+
+    return c <= 0x7f || c >= 0xe0 || (c >= 0xcc && c <= 0xd3);
 }
 
 

@@ -26,6 +26,7 @@ static void rum_json_aggregator(rum_json_t *json,
     const rum_report_t *report, const rum_report_info_t *info);
 static void rum_json_site(rum_json_t *json, const rum_report_t *report,
     const rum_report_site_t *site);
+static int rum_json_has_counters(const rum_report_site_t *site);
 static void rum_json_group(rum_json_t *json, const rum_report_t *report,
     const rum_report_metric_t *metric, const rum_str_t *value,
     const rum_histogram_t *h);
@@ -327,6 +328,10 @@ rum_json_site(rum_json_t *json, const rum_report_t *report,
 
     yajl_gen_map_close(json->gen);
 
+    if (!rum_json_has_counters(site)) {
+        return;
+    }
+
     rum_json_key(json, "counters");
     yajl_gen_map_open(json->gen);
     rum_json_integer(json, "total_groups", site->rows.total);
@@ -339,6 +344,21 @@ rum_json_site(rum_json_t *json, const rum_report_t *report,
 
     yajl_gen_array_close(json->gen);
     yajl_gen_map_close(json->gen);
+}
+
+
+static int
+rum_json_has_counters(const rum_report_site_t *site)
+{
+    uint32_t  i;
+
+    for (i = 0; i < RUM_COUNTER_LAST; i++) {
+        if (site->counters[i]) {
+            return 1;
+        }
+    }
+
+    return site->sessions;
 }
 
 

@@ -1,0 +1,236 @@
+/*
+ * Any fields of rollups, under any names and values: the answer is valid
+ * JSON and the lines of the Prometheus text are of the right form.
+ *
+ * The input is read as fields: kind, length and bytes of the value, length
+ * and bytes of the packed data.
+ */
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <yajl/yajl_parse.h>
+
+#include "rum_report.h"
+
+
+typedef struct {
+    const uint8_t  *pos;
+    const uint8_t  *last;
+} input_t;
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static rum_report_t *report_of(rum_query_t *q, unsigned kind);
+static unsigned take(input_t *in);
+static rum_str_t take_string(input_t *in);
+static void check_json(const rum_text_t *text);
+static void check_prometheus(const rum_text_t *text);
+static void check_line(const unsigned char *p, const unsigned char *last);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned            kind;
+    input_t             in;
+    rum_str_t           value, packed;
+    rum_text_t          text;
+    rum_query_t         q;
+    rum_report_t       *report;
+    rum_report_info_t   info;
+
+    in.pos = data;
+    in.last = data + size;
+
+    report = report_of(&q, take(&in));
+
+    while (in.pos < in.last) {
+        kind = take(&in) % 8;
+        value = take_string(&in);
+        packed = take_string(&in);
+
+        if (kind < 3) {
+            rum_report_histogram(report, &report->sites[0], kind, &value,
+                                 &packed);
+
+        } else {
+            rum_report_counter(report, &report->sites[0], kind - 3, &value,
+                               &packed);
+        }
+
+        rum_report_health(report, &value, &packed);
+    }
+
+    memset(&info, 0, sizeof(info));
+
+    if (rum_report_arrange(report) != RUM_OK) {
+        abort();
+    }
+
+    rum_text_init(&text);
+
+    if (rum_report_json(report, &info, &text, NULL) != RUM_OK) {
+        abort();
+    }
+
+    check_json(&text);
+    rum_text_free(&text);
+
+    if (rum_report_prometheus(report, &info, &text) != RUM_OK) {
+        abort();
+    }
+
+    check_prometheus(&text);
+    rum_text_free(&text);
+
+    rum_report_destroy(report);
+
+    return 0;
+}
+
+
+static rum_report_t *
+report_of(rum_query_t *q, unsigned kind)
+{
+    size_t         i;
+    rum_str_t      args, name;
+    rum_report_t  *report;
+
+    static const char *const  questions[] = {
+        "site=s&buckets=1", "site=s&by=page&sort=-p99.9&limit=3",
+        "site=s&by=page,device&sort=value", "site=s&by=le&sort=mean&q=0,100"
+    };
+    static const char *const  metrics[] = {
+        "lcp", "cls", "custom.x", "beacons", "views", "errors", "entrances",
+        "bounces"
+    };
+
+    args.data = (unsigned char *) questions[kind % 4];
+    args.len = strlen(questions[kind % 4]);
+
+    if (rum_query_parse(q, &args) != RUM_OK) {
+        abort();
+    }
+
+    report = rum_report_create(q);
+
+    for (i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        name.data = (unsigned char *) metrics[i];
+        name.len = strlen(metrics[i]);
+        rum_report_add_metric(report, &report->sites[0], &name);
+    }
+
+    rum_report_begin(report);
+
+    return report;
+}
+
+
+static unsigned
+take(input_t *in)
+{
+    return in->pos < in->last ? *in->pos++ : 0;
+}
+
+
+static rum_str_t
+take_string(input_t *in)
+{
+    rum_str_t  s;
+
+    s.len = take(in);
+    s.data = (unsigned char *) in->pos;
+
+    if (s.len > (size_t) (in->last - in->pos)) {
+        s.len = in->last - in->pos;
+    }
+
+    in->pos += s.len;
+
+    return s;
+}
+
+
+static void
+check_json(const rum_text_t *text)
+{
+    yajl_handle  parser;
+
+    parser = yajl_alloc(NULL, NULL, NULL);
+
+    if (yajl_parse(parser, text->data, text->len) != yajl_status_ok
+        || yajl_complete_parse(parser) != yajl_status_ok)
+    {
+        abort();
+    }
+
+    yajl_free(parser);
+}
+
+
+static void
+check_prometheus(const rum_text_t *text)
+{
+    const unsigned char  *p, *last, *end;
+
+    p = text->data;
+    last = text->len ? p + text->len : p;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+        end = memchr(p, '\n', last - p);
+
+        if (end == NULL) {
+            abort();
+        }
+
+        if (*p != '#') {
+            check_line(p, end);
+        }
+    }
+}
+
+
+/* name{label="...",...} number */
+
+static void
+check_line(const unsigned char *p, const unsigned char *last)
+{
+    while (p < last && (isalnum(*p) || *p == '_')) {
+        p++;
+    }
+
+    if (p < last && *p == '{') {
+        do {
+            p++;
+
+            while (p < last && (isalnum(*p) || *p == '_')) {
+                p++;
+            }
+
+            if (last - p < 3 || p[0] != '=' || p[1] != '"') {
+                abort();
+            }
+
+            for (p += 2; p < last && *p != '"'; p++) {
+                p += *p == '\\';
+            }
+
+            p++;
+        } while (p < last && *p == ',');
+
+        if (p >= last || *p++ != '}') {
+            abort();
+        }
+    }
+
+    if (p >= last || *p++ != ' ' || p == last) {
+        abort();
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        if (!isdigit(*p) && *p != '.' && *p != '-') {
+            abort();
+        }
+    }
+}
