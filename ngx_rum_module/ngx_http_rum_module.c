@@ -470,6 +470,7 @@ ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_rum_loc_conf_t *rlcf = conf;
 
+    u_char      *host;
     ngx_str_t   *value, *origin;
     ngx_uint_t   i;
 
@@ -484,9 +485,11 @@ ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
+        host = (u_char *) ngx_strstr(value[i].data, "://");
+
         if (ngx_strcmp(value[i].data, "null") != 0
-            && (ngx_strstr(value[i].data, "://") == NULL
-                || value[i].data[value[i].len - 1] == '/'))
+            && (host == NULL || host[3] == '\0'
+                || ngx_strchr(host + 3, '/') != NULL))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid origin \"%V\", it must be "
