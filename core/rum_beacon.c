@@ -647,16 +647,16 @@ rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
 
     schema = frame->schema;
 
-    key = NULL;
-
     /* an object whose keys are free has no table */
 
-    if (schema->keys != NULL) {
-        key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
+    if (schema->name != NULL) {
+        return schema->name(p, name);
+    }
 
-        if (key == NULL) {
-            key = rum_beacon_scan(schema->keys, frame->next, name);
-        }
+    key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
+
+    if (key == NULL) {
+        key = rum_beacon_scan(schema->keys, frame->next, name);
     }
 
     if (key != NULL) {
@@ -673,7 +673,7 @@ rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
         }
     }
 
-    return schema->name != NULL ? schema->name(p, name) : NULL;
+    return NULL;
 }
 
 

@@ -54,8 +54,9 @@ struct rum_beacon_schema_s {
     const rum_beacon_schema_t  *next;
 
     /*
-     * For objects whose keys are free: what to do with the value of this
-     * name, or NULL to skip it.  Valid during the call only.
+     * Instead of all that, for objects whose keys are free: what to do with
+     * the value of this name, or NULL to skip it.  The name is valid during
+     * the call only.
      */
     const rum_beacon_key_t   *(*name)(rum_beacon_parser_t *p,
                                       const rum_str_t *name);
