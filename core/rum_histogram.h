@@ -130,8 +130,9 @@ double rum_histogram_bound(int32_t index);
  * Encoding writes at most "size" bytes and returns the length, or
  * RUM_FULL; rum_histogram_encoded_max() is always enough.
  * Decoding replaces h (initialised before) and keeps its memory; anything
- * that is not exactly such an array, or whose counts do not add up, is
- * RUM_ERROR, one of another scale is RUM_DECLINED; both leave h empty.
+ * that is not exactly such an array, or whose counts do not add up, or whose
+ * min and max are not in its outer buckets, is RUM_ERROR; one of another
+ * scale is RUM_DECLINED.  Both leave h empty.
  */
 size_t rum_histogram_encoded_max(const rum_histogram_t *h);
 int rum_histogram_encode(const rum_histogram_t *h, unsigned char *buf,

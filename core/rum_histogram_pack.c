@@ -69,6 +69,7 @@ static int rum_histogram_unpack_counts(rum_histogram_in_t *in,
     rum_histogram_t *h, uint32_t k, uint32_t n, uint64_t *total);
 static int rum_histogram_unpack_step(rum_histogram_in_t *in,
     rum_histogram_t *h, uint32_t k, uint64_t *total);
+static int rum_histogram_check_extremes(const rum_histogram_t *h);
 static int rum_histogram_unpack_ratings(rum_histogram_in_t *in,
     rum_histogram_t *h);
 static int rum_histogram_unpack_array(rum_histogram_in_t *in, uint32_t *n);
@@ -331,6 +332,10 @@ rum_histogram_unpack(rum_histogram_t *h, rum_histogram_in_t *in)
         return rc;
     }
 
+    if (rum_histogram_check_extremes(h) != RUM_OK) {
+        return RUM_ERROR;
+    }
+
     return (n == 10) ? rum_histogram_unpack_ratings(in, h) : RUM_OK;
 }
 
@@ -479,6 +484,44 @@ rum_histogram_unpack_step(rum_histogram_in_t *in, rum_histogram_t *h,
     *total += (pairs * UINT64_C(0x0001000100010001)) >> 48;
 
     return RUM_OK;
+}
+
+
+/* min and max must be in the outermost occupied buckets, bounds included */
+
+static int
+rum_histogram_check_extremes(const rum_histogram_t *h)
+{
+    double    low, high;
+    int32_t   index;
+    uint32_t  n, first;
+
+    if (h->count == 0) {
+        return RUM_OK;
+    }
+
+    n = rum_histogram_trim(h, &first);
+    index = h->offset + (int32_t) first;
+
+    if (h->zero_count != 0) {
+        low = 0;
+        high = RUM_HISTOGRAM_ZERO;
+
+    } else {
+        low = rum_histogram_bound(index - 1);
+        high = rum_histogram_bound(index);
+    }
+
+    if (h->min < low || h->min > high) {
+        return RUM_ERROR;
+    }
+
+    if (n != 0) {
+        low = rum_histogram_bound(index + (int32_t) n - 2);
+        high = rum_histogram_bound(index + (int32_t) n - 1);
+    }
+
+    return (h->max < low || h->max > high) ? RUM_ERROR : RUM_OK;
 }
 
 
