@@ -355,6 +355,7 @@ rum_entry_get_dims(rum_event_t *event, const msgpack_object *o)
 static int
 rum_entry_get_metrics(rum_event_t *event, const msgpack_object *o)
 {
+    double               unit;
     uint32_t             i;
     msgpack_object_kv   *kv;
     rum_event_metric_t  *m;
@@ -376,12 +377,15 @@ rum_entry_get_metrics(rum_event_t *event, const msgpack_object *o)
         m->metric = rum_metric_find(&m->name);
         rum_str_null(&m->id);
 
-        /* float32 stands for tenths of a millisecond: make it that again */
+        /*
+         * float32 stands for a decimal number, and next to a threshold it
+         * matters which: make it that again, to a tenth of a millisecond or
+         * as far as float32 goes
+         */
 
-        if (kv->val.type == MSGPACK_OBJECT_FLOAT32
-            && m->metric != NULL && m->metric->unit.len == 2)
-        {
-            m->value = round(m->value * 10) / 10;
+        if (kv->val.type == MSGPACK_OBJECT_FLOAT32 && m->metric != NULL) {
+            unit = m->metric->unit.len == 2 ? 10 : 1e6;
+            m->value = round(m->value * unit) / unit;
         }
     }
 
