@@ -471,7 +471,7 @@ rum_json_counters(rum_json_t *json, const rum_report_site_t *site,
         rum_json_key(json, "bounce_rate");
 
         if (entrances > 0) {
-            rum_json_double(json, bounces / entrances, 4);
+            rum_json_double(json, bounces / entrances, RUM_JSON_QUANTILE);
 
         } else {
             yajl_gen_null(json->gen);
