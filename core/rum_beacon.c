@@ -6,14 +6,11 @@
 
 #include "rum_beacon_schema.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define RUM_BEACON_ARENA    262144
 #define RUM_BEACON_BLOCK    16          /* alignment, and a block's header */
-#define RUM_BEACON_NUMBER   64          /* longest number, in characters */
-#define RUM_BEACON_DIGITS   19          /* of these 64 bits hold any */
 
 static void rum_beacon_reset(rum_beacon_parser_t *p, rum_event_t *event);
 static int rum_beacon_drive(rum_beacon_parser_t *p,
@@ -48,7 +45,6 @@ static int rum_beacon_push(rum_beacon_parser_t *p,
     void *base);
 static int rum_beacon_pop(rum_beacon_parser_t *p);
 static int rum_beacon_type(rum_beacon_parser_t *p);
-static double rum_beacon_decimal(const char *text, size_t len);
 
 
 const rum_str_t  rum_beacon_error_names[RUM_BEACON_ERROR_LAST] = {
@@ -805,67 +801,4 @@ rum_beacon_type(rum_beacon_parser_t *p)
     rum_beacon_fail(p, RUM_BEACON_TYPE, text);
 
     return 0;
-}
-
-
-/*
- * The number nearest to its decimal text.  Up to 2^53 and 10^22 both factors
- * are exact doubles, so that one division or multiplication rounds once, as
- * strtod() would, which does all others.
- */
-static double
-rum_beacon_decimal(const char *text, size_t len)
-{
-    int          exp;
-    char         copy[RUM_BEACON_NUMBER];
-    double       value;
-    uint64_t     m;
-    const char  *c, *end, *point;
-
-    static const double  pow10[] = {
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-        1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
-    };
-
-    c = text;
-    end = text + len;
-
-    if (*c == '-') {
-        c++;
-    }
-
-    if (len <= RUM_BEACON_DIGITS) {
-
-        /* digits, of which "exp" stand behind the point */
-
-        for (m = 0; c < end && *c >= '0' && *c <= '9'; c++) {
-            m = m * 10 + (uint64_t) (*c - '0');
-        }
-
-        exp = 0;
-
-        if (c < end && *c == '.') {
-            point = ++c;
-
-            for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
-                m = m * 10 + (uint64_t) (*c - '0');
-            }
-
-            exp = (int) (c - point);
-        }
-
-        if (c == end && m <= (1ull << 53)) {
-            value = (double) m / pow10[exp];
-            return *text == '-' ? -value : value;
-        }
-    }
-
-    if (len >= sizeof(copy)) {
-        return NAN;
-    }
-
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-
-    return strtod(copy, NULL);
 }

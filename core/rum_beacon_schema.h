@@ -175,6 +175,12 @@ int rum_beacon_copy(rum_beacon_parser_t *p, const rum_str_t *value,
 void rum_beacon_strip_url(rum_str_t *url);
 void rum_beacon_strip_text(rum_str_t *text);
 
+/*
+ * A JSON number: infinite if no double holds it, NaN if its text is absurdly
+ * long (64 characters).
+ */
+double rum_beacon_decimal(const char *text, size_t len);
+
 /* 0 .. RUM_MAX_COUNT; what is not is clamped and counted */
 uint32_t rum_beacon_count(rum_beacon_parser_t *p, double value);
 

@@ -9,7 +9,12 @@
 #include "rum_page.h"
 #include "rum_utf8.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <strings.h>
+
+#define RUM_BEACON_NUMBER  64           /* longest number, in characters */
+#define RUM_BEACON_DIGITS  19           /* of these 64 bits hold any */
 
 static int rum_beacon_ascii(const unsigned char *data, size_t len);
 static size_t rum_beacon_clean(unsigned char *data, size_t len);
@@ -445,4 +450,67 @@ rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
     event->from = group;
 
     return RUM_OK;
+}
+
+
+/*
+ * The number nearest to its decimal text.  Up to 2^53 and 10^22 both factors
+ * are exact doubles, so that one division or multiplication rounds once, as
+ * strtod() would, which does all others.
+ */
+double
+rum_beacon_decimal(const char *text, size_t len)
+{
+    int          exp;
+    char         copy[RUM_BEACON_NUMBER];
+    double       value;
+    uint64_t     m;
+    const char  *c, *end, *point;
+
+    static const double  pow10[] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+        1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+    };
+
+    c = text;
+    end = text + len;
+
+    if (*c == '-') {
+        c++;
+    }
+
+    if (len <= RUM_BEACON_DIGITS) {
+
+        /* digits, of which "exp" stand behind the point */
+
+        for (m = 0; c < end && *c >= '0' && *c <= '9'; c++) {
+            m = m * 10 + (uint64_t) (*c - '0');
+        }
+
+        exp = 0;
+
+        if (c < end && *c == '.') {
+            point = ++c;
+
+            for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
+                m = m * 10 + (uint64_t) (*c - '0');
+            }
+
+            exp = (int) (c - point);
+        }
+
+        if (c == end && m <= (1ull << 53)) {
+            value = (double) m / pow10[exp];
+            return *text == '-' ? -value : value;
+        }
+    }
+
+    if (len >= sizeof(copy)) {
+        return NAN;
+    }
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+
+    return strtod(copy, NULL);
 }
