@@ -228,6 +228,17 @@ ngx_http_rum_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_rum_loc_conf_t *prev = parent;
     ngx_http_rum_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" are in the location, not another one */
+
+    if (clcf->noname && clcf->handler == NULL && prev->site != NULL) {
+        conf->site = prev->site;
+        clcf->handler = ngx_http_rum_beacon_handler;
+    }
+
     ngx_conf_merge_ptr_value(conf->page, prev->page, NULL);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_ptr_value(conf->dimensions, prev->dimensions, NULL);

@@ -118,17 +118,17 @@ sub try {
     return $reply;
 }
 
-# The entries of a partition's event stream, oldest first:
+# The entries of a partition's event stream, oldest first, or the last so many:
 # { entry => '1-0', id => 'writer-1', writer =>, sequence =>, e => {...} }
 sub events {
-    my ($self, $partition) = @_;
-    my @events;
+    my ($self, $partition, $last) = @_;
+    my (@entries, @events);
 
     $partition ||= 0;
+    @entries = @{ $self->command('XREVRANGE', "rum:{$partition}:events",
+                                 '+', '-', $last ? ('COUNT', $last) : ()) };
 
-    for my $entry (@{ $self->command('XRANGE', "rum:{$partition}:events",
-                                     '-', '+') })
-    {
+    for my $entry (reverse @entries) {
         my %fields = @{ $entry->[1] };
         my ($writer, $sequence) = $fields{id} =~ /^(.*)-(\d+)$/;
 
