@@ -357,6 +357,7 @@ ngx_http_rum_beacon_buf(ngx_http_rum_beacon_t *b, ngx_buf_t *buf)
     /* a body larger than client_body_buffer_size lies in a file */
 
     if (buf->in_file && buf->file_last - buf->file_pos > RUM_BEACON_BODY) {
+        b->inflating = 0;
         return RUM_FULL;
     }
 
