@@ -317,6 +317,11 @@ hints_say_more_than_the_agent(void **state)
     /* the specific brand, wherever it stands */
 
     c = detect(WINDOWS "Chrome/126.0.0.0 Safari/537.36",
+               "\"Google Chrome\";v=\"128\", \"Chromium\";v=\"127\"", "",
+               "");
+    assert_true(rum_str_is(&c.version, "128"));
+
+    c = detect(WINDOWS "Chrome/126.0.0.0 Safari/537.36",
                "\"Brave\";v=\"126\", \"Not.A/Brand\";v=\"8\", "
                "\"Chromium\";v=\"125\"", "?0", "\"Windows\"");
     assert_true(rum_str_is(&c.browser, "Brave"));

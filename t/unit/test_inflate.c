@@ -157,6 +157,28 @@ each_encoding_comes_out_whole_in_any_pieces(void **state)
 
 
 static void
+what_is_still_inside_when_the_input_ends_comes_out(void **state)
+{
+    size_t         n, len;
+    unsigned char  buf[4096];
+
+    static const unsigned char  zeroes[100000];
+
+    (void) state;
+
+    /* raw, so that no trailer asks for it */
+
+    for (n = 16000; n < sizeof(zeroes); n += 193) {
+        len = compress_as(RAW, zeroes, n, buf, sizeof(buf));
+
+        assert_int_equal(inflate_in(RUM_INFLATE_DEFLATE, n, buf, len, 4096),
+                         RUM_OK);
+        assert_int_equal(out.len, n);
+    }
+}
+
+
+static void
 an_empty_stream_is_fine_and_no_stream_is_not(void **state)
 {
     size_t         len;
@@ -343,6 +365,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(each_encoding_comes_out_whole_in_any_pieces),
+        cmocka_unit_test(what_is_still_inside_when_the_input_ends_comes_out),
         cmocka_unit_test(an_empty_stream_is_fine_and_no_stream_is_not),
         cmocka_unit_test(a_cut_off_stream_is_declined_at_every_byte),
         cmocka_unit_test(an_encoding_does_not_pass_for_another),
