@@ -90,8 +90,10 @@ $(NGINX_TREE)/objs/Makefile: config tools/nginx-tree $(BUILD)/tree.key \
 $(NGINX_TREE)/objs/ngx_http_rum_module.so: $(NGINX_TREE)/objs/Makefile FORCE
 	@$(MAKE) -s -C $(NGINX_TREE) -f objs/Makefile modules
 
+# by rename: a running nginx may have the old one mapped
 $(MODULE): $(NGINX_TREE)/objs/ngx_http_rum_module.so
-	cp $< $@
+	cp $< $@.new
+	mv $@.new $@
 
 .PHONY: module
 module: $(MODULE)
@@ -218,8 +220,11 @@ MODULES_PATH ?= $(shell PATH=$$PATH:/usr/sbin nginx -V 2>&1 | \
                   sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 INSTALL = install -D
 
-.PHONY: install clean
+.PHONY: install install-files clean
 install: all
+	@$(MAKE) install-files
+
+install-files:
 	$(INSTALL) -m 644 $(MODULE) \
 	    $(DESTDIR)$(or $(MODULES_PATH),$(PREFIX)/lib/nginx/modules)/$(notdir $(MODULE))
 	$(INSTALL) -m 755 $(AGGREGATOR) $(DESTDIR)$(PREFIX)/bin/rum-aggregator

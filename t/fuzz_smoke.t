@@ -33,7 +33,7 @@ for my $source (@sources) {
 
     $out = tmp("$name.log");
     $status = RumTest::reap(RumTest::spawn($out, $program, "-runs=$runs",
-        '-seed=1', '-timeout=10', '-artifact_prefix=' . tmp("$name."),
+        '-seed=1', '-timeout=10', '-artifact_prefix=' . built("fuzz/$name-"),
         tmp($name)), 300);
 
     is($status, 0, "$name: $runs inputs") or diag(slurp($out));
