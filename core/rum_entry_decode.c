@@ -1,6 +1,11 @@
 /*
- * The reading side of the stream entry: see rum_entry.h.  msgpack-c makes
- * objects in a zone that is reused; they point into the entry.
+ * The reading side of the stream entry: see rum_entry.h.  msgpack-c's parser
+ * (its unpack_template.h) calls back for every value, and the value goes
+ * straight into the event: no objects are made and nothing is allocated,
+ * whatever an entry claims to hold.
+ *
+ *   open[]  ROOT -> ERRORS -> ERROR        containers that are being read
+ *   last    the string read before: the key of a container that begins now
  */
 
 #include "rum_entry.h"
@@ -9,119 +14,245 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include <msgpack.h>
+#define MSGPACK_EMBED_STACK_SIZE  8     /* nesting of containers */
+
+#include <msgpack/unpack.h>
+#include <msgpack/unpack_define.h>
 
 
-#define RUM_ENTRY_ZONE  32768           /* bytes; a usual event takes 4,000 */
 #define RUM_ENTRY_TIME_MAX  253402300799999ULL      /* year 9999 */
 
 
+typedef enum {
+    RUM_ITEM_NONE = 0,                  /* nil, booleans, binary */
+    RUM_ITEM_STR,
+    RUM_ITEM_UINT,
+    RUM_ITEM_INT,                       /* negative */
+    RUM_ITEM_FLOAT,
+    RUM_ITEM_DOUBLE,
+
+    RUM_ITEM_OTHER,                     /* containers: nobody's */
+    RUM_ITEM_ROOT,
+    RUM_ITEM_DIMS,
+    RUM_ITEM_METRICS,
+    RUM_ITEM_IDS,
+    RUM_ITEM_ATTRIBUTIONS,
+    RUM_ITEM_ATTRIBUTION,
+    RUM_ITEM_ERRORS,
+    RUM_ITEM_ERROR,
+    RUM_ITEM_ACTIONS,
+    RUM_ITEM_ACTION,
+    RUM_ITEM_RESOURCES,
+    RUM_ITEM_RESOURCE,
+    RUM_ITEM_DURATIONS,
+    RUM_ITEM_EVENTS,
+    RUM_ITEM_EVENT,
+    RUM_ITEM_LAST,
+
+    RUM_ITEM_TIME,                      /* in tables of fields only */
+    RUM_ITEM_COUNT,                     /* uint32_t */
+    RUM_ITEM_NUMBER,                    /* double */
+    RUM_ITEM_VALUE                      /* of a custom event */
+} rum_item_e;
+
+
+typedef struct {
+    rum_item_e            type;
+    union {
+        rum_str_t         str;
+        uint64_t          u;
+        double            d;
+        void             *base;         /* the structure a map fills */
+    } value;
+} rum_item_t;
+
+
+/* one key of a map that fills a structure; ends with an empty name */
+typedef struct {
+    rum_str_t             name;
+    rum_item_e            type;
+    size_t                offset;
+} rum_entry_field_t;
+
+
+typedef struct {
+    rum_item_e            type;
+    uint32_t              left;         /* items to come */
+    void                 *base;
+} rum_entry_open_t;
+
+
+typedef struct {
+    rum_event_t          *event;
+    const char           *error;
+    rum_str_t             last;
+    uint32_t              depth;
+    rum_entry_open_t      open[MSGPACK_EMBED_STACK_SIZE];
+} rum_entry_in_t;
+
+
 struct rum_entry_decoder_s {
-    msgpack_zone          zone;
+    rum_entry_in_t        in;
 };
 
 
-typedef int (*rum_entry_field_pt)(rum_event_t *event,
-    const msgpack_object *value);
+static int rum_entry_refuse(rum_entry_in_t *in, const char *error);
+static int rum_entry_begin(rum_entry_in_t *in, rum_item_e type, void *base,
+    uint32_t n, rum_item_t *item);
+static void rum_entry_next(rum_entry_in_t *in);
+static rum_item_e rum_entry_parent(rum_entry_in_t *in);
+static rum_item_e rum_entry_named(rum_entry_in_t *in);
+static int rum_entry_element(rum_entry_in_t *in, rum_item_e type,
+    uint32_t *count, uint32_t max, void *elements, size_t size, uint32_t n,
+    rum_item_t *item);
+static int rum_entry_field(rum_entry_in_t *in, const rum_item_t *map,
+    const rum_str_t *key, const rum_item_t *item);
+static int rum_entry_store(unsigned char *base, const rum_entry_field_t *f,
+    const rum_item_t *item);
+static int rum_entry_number(const rum_item_t *item, double *number);
+static int rum_entry_dim(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item);
+static int rum_entry_metric(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item);
+static int rum_entry_id(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item);
+static int rum_entry_duration(rum_event_resource_t *resource,
+    const rum_item_t *item);
 
-typedef struct {
-    rum_str_t             name;
-    rum_entry_field_pt    decode;
-} rum_entry_field_t;
-
-/* one key of an element of an array of maps; unknown keys are RUM_OK */
-typedef int (*rum_entry_element_pt)(void *element, const rum_str_t *key,
-    const msgpack_object *value);
-
-
-static int rum_entry_str(const msgpack_object *o, rum_str_t *s);
-static int rum_entry_number(const msgpack_object *o, double *v);
-static int rum_entry_uint(const msgpack_object *o, uint32_t *v);
-static int rum_entry_get_time(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_site(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_page(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_from(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_view(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_session(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_trace(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_n(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_seq(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_dims(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_metrics(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_ids(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_errors(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_actions(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_resources(rum_event_t *event,
-    const msgpack_object *o);
-static int rum_entry_get_events(rum_event_t *event, const msgpack_object *o);
-static int rum_entry_get_attributions(rum_event_t *event,
-    const msgpack_object *o);
-static int rum_entry_get_array(const msgpack_object *o, void *elements,
-    size_t size, uint32_t max, uint32_t *n, rum_entry_element_pt decode);
-static int rum_entry_get_map(const msgpack_object *o, void *element,
-    rum_entry_element_pt decode);
-static int rum_entry_get_error(void *element, const rum_str_t *key,
-    const msgpack_object *o);
-static int rum_entry_get_action(void *element, const rum_str_t *key,
-    const msgpack_object *o);
-static int rum_entry_get_resource(void *element, const rum_str_t *key,
-    const msgpack_object *o);
-static int rum_entry_get_custom(void *element, const rum_str_t *key,
-    const msgpack_object *o);
-static int rum_entry_get_attribution(void *element, const rum_str_t *key,
-    const msgpack_object *o);
-static int rum_entry_get_durations(rum_event_resource_t *r,
-    const msgpack_object *o);
+static inline rum_item_t rum_item_root(rum_entry_in_t **in);
+static inline int rum_item_nil(rum_entry_in_t **in, rum_item_t *item);
+static inline int rum_item_unsigned(rum_entry_in_t **in, uint64_t value,
+    rum_item_t *item);
+static inline int rum_item_signed(rum_entry_in_t **in, int64_t value,
+    rum_item_t *item);
+static inline int rum_item_float(rum_entry_in_t **in, float value,
+    rum_item_t *item);
+static inline int rum_item_double(rum_entry_in_t **in, double value,
+    rum_item_t *item);
+static inline int rum_item_str(rum_entry_in_t **in, const char *base,
+    const char *pos, uint32_t len, rum_item_t *item);
+static inline int rum_item_array(rum_entry_in_t **in, uint32_t n,
+    rum_item_t *item);
+static inline int rum_item_map(rum_entry_in_t **in, uint32_t n,
+    rum_item_t *item);
+static inline int rum_item_array_item(rum_entry_in_t **in,
+    rum_item_t *array, rum_item_t item);
+static inline int rum_item_map_item(rum_entry_in_t **in, rum_item_t *map,
+    rum_item_t key, rum_item_t item);
 
 
-static const rum_entry_field_t  rum_entry_fields[] = {
-    { rum_string("t"), rum_entry_get_time },
-    { rum_string("site"), rum_entry_get_site },
-    { rum_string("page"), rum_entry_get_page },
-    { rum_string("dims"), rum_entry_get_dims },
-    { rum_string("metrics"), rum_entry_get_metrics },
-    { rum_string("view"), rum_entry_get_view },
-    { rum_string("session"), rum_entry_get_session },
-    { rum_string("n"), rum_entry_get_n },
-    { rum_string("seq"), rum_entry_get_seq },
-    { rum_string("from"), rum_entry_get_from },
-    { rum_string("ids"), rum_entry_get_ids },
-    { rum_string("trace"), rum_entry_get_trace },
-    { rum_string("errors"), rum_entry_get_errors },
-    { rum_string("actions"), rum_entry_get_actions },
-    { rum_string("resources"), rum_entry_get_resources },
-    { rum_string("events"), rum_entry_get_events },
-    { rum_string("attribution"), rum_entry_get_attributions },
-    { { 0, NULL }, NULL }
+#define rum_item_uint8         rum_item_unsigned
+#define rum_item_uint16        rum_item_unsigned
+#define rum_item_uint32        rum_item_unsigned
+#define rum_item_uint64        rum_item_unsigned
+#define rum_item_int8          rum_item_signed
+#define rum_item_int16         rum_item_signed
+#define rum_item_int32         rum_item_signed
+#define rum_item_int64         rum_item_signed
+#define rum_item_true          rum_item_nil
+#define rum_item_false         rum_item_nil
+
+#define rum_item_bin(in, base, pos, len, item)  rum_item_nil(in, item)
+#define rum_item_ext(in, base, pos, len, item)  rum_item_nil(in, item)
+
+#define msgpack_unpack_struct(name)     struct rum_parse ## name
+#define msgpack_unpack_func(ret, name)  static inline ret rum_parse ## name
+#define msgpack_unpack_callback(name)   rum_item ## name
+#define msgpack_unpack_object           rum_item_t
+#define msgpack_unpack_user             rum_entry_in_t *
+
+#include <msgpack/unpack_template.h>
+
+
+#define rum_field(type, name, kind)                                           \
+    { rum_string(#name), kind, offsetof(type, name) }
+
+#define rum_field_end  { { 0, NULL }, RUM_ITEM_NONE, 0 }
+
+
+/* in the order in which rum_entry.c writes them */
+
+static const rum_entry_field_t  rum_entry_root[] = {
+    { rum_string("t"), RUM_ITEM_TIME, offsetof(rum_event_t, time) },
+    rum_field(rum_event_t, site, RUM_ITEM_STR),
+    rum_field(rum_event_t, page, RUM_ITEM_STR),
+    rum_field(rum_event_t, dims, RUM_ITEM_DIMS),
+    rum_field(rum_event_t, metrics, RUM_ITEM_METRICS),
+    rum_field(rum_event_t, view, RUM_ITEM_STR),
+    rum_field(rum_event_t, session, RUM_ITEM_STR),
+    rum_field(rum_event_t, n, RUM_ITEM_COUNT),
+    rum_field(rum_event_t, seq, RUM_ITEM_COUNT),
+    rum_field(rum_event_t, from, RUM_ITEM_STR),
+    { rum_string("ids"), RUM_ITEM_IDS, 0 },
+    rum_field(rum_event_t, trace, RUM_ITEM_STR),
+    rum_field(rum_event_t, errors, RUM_ITEM_ERRORS),
+    rum_field(rum_event_t, actions, RUM_ITEM_ACTIONS),
+    rum_field(rum_event_t, resources, RUM_ITEM_RESOURCES),
+    rum_field(rum_event_t, events, RUM_ITEM_EVENTS),
+    { rum_string("attribution"), RUM_ITEM_ATTRIBUTIONS, 0 },
+    rum_field_end
+};
+
+static const rum_entry_field_t  rum_entry_error[] = {
+    rum_field(rum_event_error_t, type, RUM_ITEM_STR),
+    rum_field(rum_event_error_t, message, RUM_ITEM_STR),
+    rum_field(rum_event_error_t, source, RUM_ITEM_STR),
+    rum_field(rum_event_error_t, line, RUM_ITEM_COUNT),
+    rum_field(rum_event_error_t, col, RUM_ITEM_COUNT),
+    rum_field(rum_event_error_t, stack, RUM_ITEM_STR),
+    rum_field(rum_event_error_t, count, RUM_ITEM_COUNT),
+    rum_field_end
+};
+
+static const rum_entry_field_t  rum_entry_action[] = {
+    rum_field(rum_event_action_t, type, RUM_ITEM_STR),
+    rum_field(rum_event_action_t, target, RUM_ITEM_STR),
+    rum_field(rum_event_action_t, t, RUM_ITEM_NUMBER),
+    rum_field_end
+};
+
+static const rum_entry_field_t  rum_entry_resource[] = {
+    rum_field(rum_event_resource_t, host, RUM_ITEM_STR),
+    rum_field(rum_event_resource_t, type, RUM_ITEM_STR),
+    rum_field(rum_event_resource_t, count, RUM_ITEM_COUNT),
+    { rum_string("duration"), RUM_ITEM_DURATIONS, 0 },
+    rum_field(rum_event_resource_t, bytes, RUM_ITEM_NUMBER),
+    rum_field_end
+};
+
+static const rum_entry_field_t  rum_entry_event[] = {
+    rum_field(rum_event_custom_t, name, RUM_ITEM_STR),
+    rum_field(rum_event_custom_t, value, RUM_ITEM_VALUE),
+    rum_field_end
+};
+
+static const rum_entry_field_t  rum_entry_attribution[] = {
+    rum_field(rum_event_attribution_t, target, RUM_ITEM_STR),
+    rum_field(rum_event_attribution_t, url, RUM_ITEM_STR),
+    rum_field_end
+};
+
+static const rum_entry_field_t *const  rum_entry_fields[RUM_ITEM_LAST] = {
+    [RUM_ITEM_ROOT] = rum_entry_root,
+    [RUM_ITEM_ERROR] = rum_entry_error,
+    [RUM_ITEM_ACTION] = rum_entry_action,
+    [RUM_ITEM_RESOURCE] = rum_entry_resource,
+    [RUM_ITEM_EVENT] = rum_entry_event,
+    [RUM_ITEM_ATTRIBUTION] = rum_entry_attribution
 };
 
 
 rum_entry_decoder_t *
 rum_entry_decoder_create(void)
 {
-    rum_entry_decoder_t  *d;
-
-    d = malloc(sizeof(rum_entry_decoder_t));
-    if (d == NULL) {
-        return NULL;
-    }
-
-    if (!msgpack_zone_init(&d->zone, RUM_ENTRY_ZONE)) {
-        free(d);
-        return NULL;
-    }
-
-    return d;
+    return calloc(1, sizeof(rum_entry_decoder_t));
 }
 
 
 void
 rum_entry_decoder_destroy(rum_entry_decoder_t *d)
 {
-    if (d != NULL) {
-        msgpack_zone_destroy(&d->zone);
-        free(d);
-    }
+    free(d);
 }
 
 
@@ -130,66 +261,30 @@ rum_entry_decode(rum_entry_decoder_t *d, const unsigned char *data,
     size_t len, rum_event_t *event, const char **error)
 {
     size_t                    off;
-    uint32_t                  i;
-    rum_str_t                 key;
     const char               *dummy;
-    msgpack_object            o;
-    msgpack_object_kv        *kv;
-    const rum_entry_field_t  *field, *next;
+    struct rum_parse_context  ctx;
 
     if (error == NULL) {
         error = &dummy;
     }
 
     rum_event_reset(event);
-    msgpack_zone_clear(&d->zone);
 
+    d->in.event = event;
+    d->in.error = NULL;
+    d->in.depth = 0;
+    rum_str_null(&d->in.last);
+
+    rum_parse_init(&ctx);
+    ctx.user = &d->in;
     off = 0;
 
-    if (msgpack_unpack((const char *) data, len, &off, &d->zone, &o)
-        != MSGPACK_UNPACK_SUCCESS
-        || o.type != MSGPACK_OBJECT_MAP)
+    if (rum_parse_execute(&ctx, (const char *) data, len, &off) != 1
+        || off != len)
     {
-        *error = "not one MessagePack map";
+        *error = (d->in.error != NULL) ? d->in.error
+                                       : "not one MessagePack map";
         return RUM_ERROR;
-    }
-
-    /* our own entries have the fields in the order of the table */
-
-    next = rum_entry_fields;
-
-    for (i = 0; i < o.via.map.size; i++) {
-        kv = &o.via.map.ptr[i];
-
-        if (rum_entry_str(&kv->key, &key) != RUM_OK) {
-            *error = "a key is not a string";
-            return RUM_ERROR;
-        }
-
-        for (field = next; field->decode != NULL; field++) {
-            if (rum_str_eq(&field->name, &key)) {
-                break;
-            }
-        }
-
-        if (field->decode == NULL) {
-            for (field = rum_entry_fields; field != next; field++) {
-                if (rum_str_eq(&field->name, &key)) {
-                    break;
-                }
-            }
-
-            if (field == next) {
-                continue;
-            }
-        }
-
-        if (field->decode(event, &kv->val) != RUM_OK) {
-            *error = (const char *) field->name.data;
-            return RUM_ERROR;
-        }
-
-        next = field + 1;
     }
 
     if (event->time == 0 || event->site.len == 0) {
@@ -200,37 +295,368 @@ rum_entry_decode(rum_entry_decoder_t *d, const unsigned char *data,
     return RUM_OK;
 }
 
+
 static int
-rum_entry_str(const msgpack_object *o, rum_str_t *s)
+rum_entry_refuse(rum_entry_in_t *in, const char *error)
 {
-    if (o->type != MSGPACK_OBJECT_STR) {
+    in->error = error;
+
+    return RUM_ERROR;
+}
+
+
+/* a container begins; an empty one has no items to close it */
+
+static int
+rum_entry_begin(rum_entry_in_t *in, rum_item_e type, void *base, uint32_t n,
+    rum_item_t *item)
+{
+    rum_entry_open_t  *open;
+
+    item->type = type;
+    item->value.base = base;
+
+    if (n != 0) {
+        open = &in->open[in->depth++];
+        open->type = type;
+        open->left = n;
+        open->base = base;
+    }
+
+    rum_str_null(&in->last);
+
+    return RUM_OK;
+}
+
+
+/* an item of the innermost container is complete */
+
+static void
+rum_entry_next(rum_entry_in_t *in)
+{
+    if (--in->open[in->depth - 1].left == 0) {
+        in->depth--;
+    }
+}
+
+
+static rum_item_e
+rum_entry_parent(rum_entry_in_t *in)
+{
+    return (in->depth == 0) ? RUM_ITEM_NONE : in->open[in->depth - 1].type;
+}
+
+
+/* the type of container that the key before it asks for */
+
+static rum_item_e
+rum_entry_named(rum_entry_in_t *in)
+{
+    const rum_entry_field_t  *f;
+
+    f = rum_entry_fields[rum_entry_parent(in)];
+
+    if (f != NULL) {
+        for ( /* void */ ; f->name.len != 0; f++) {
+            if (rum_str_eq(&f->name, &in->last)) {
+                return (f->type < RUM_ITEM_LAST) ? f->type : RUM_ITEM_OTHER;
+            }
+        }
+    }
+
+    return RUM_ITEM_OTHER;
+}
+
+
+static int
+rum_entry_element(rum_entry_in_t *in, rum_item_e type, uint32_t *count,
+    uint32_t max, void *elements, size_t size, uint32_t n, rum_item_t *item)
+{
+    unsigned char  *element;
+
+    if (*count == max) {
+        return rum_entry_refuse(in, "too many elements");
+    }
+
+    element = (unsigned char *) elements + *count * size;
+    memset(element, 0, size);
+    (*count)++;
+
+    return rum_entry_begin(in, type, element, n, item);
+}
+
+
+static inline int
+rum_item_map(rum_entry_in_t **user, uint32_t n, rum_item_t *item)
+{
+    rum_str_t        name;
+    rum_item_e       type;
+    rum_event_t     *event;
+    rum_entry_in_t  *in;
+
+    in = *user;
+    event = in->event;
+
+    switch (rum_entry_parent(in)) {
+
+    case RUM_ITEM_NONE:
+        return rum_entry_begin(in, RUM_ITEM_ROOT, event, n, item);
+
+    case RUM_ITEM_ROOT:
+        type = rum_entry_named(in);
+
+        if (type != RUM_ITEM_DIMS && type != RUM_ITEM_METRICS
+            && type != RUM_ITEM_IDS && type != RUM_ITEM_ATTRIBUTIONS)
+        {
+            type = RUM_ITEM_OTHER;
+        }
+
+        return rum_entry_begin(in, type, event, n, item);
+
+    case RUM_ITEM_ERRORS:
+        if (rum_entry_element(in, RUM_ITEM_ERROR, &event->nerrors,
+                              RUM_MAX_ERRORS, event->errors,
+                              sizeof(rum_event_error_t), n, item)
+            != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+
+        event->errors[event->nerrors - 1].count = 1;
+        return RUM_OK;
+
+    case RUM_ITEM_ACTIONS:
+        return rum_entry_element(in, RUM_ITEM_ACTION, &event->nactions,
+                                 RUM_MAX_ACTIONS, event->actions,
+                                 sizeof(rum_event_action_t), n, item);
+
+    case RUM_ITEM_RESOURCES:
+        return rum_entry_element(in, RUM_ITEM_RESOURCE, &event->nresources,
+                                 RUM_MAX_RESOURCES, event->resources,
+                                 sizeof(rum_event_resource_t), n, item);
+
+    case RUM_ITEM_EVENTS:
+        return rum_entry_element(in, RUM_ITEM_EVENT, &event->nevents,
+                                 RUM_MAX_EVENTS, event->events,
+                                 sizeof(rum_event_custom_t), n, item);
+
+    case RUM_ITEM_ATTRIBUTIONS:
+        name = in->last;
+
+        if (rum_entry_element(in, RUM_ITEM_ATTRIBUTION,
+                              &event->nattributions, RUM_MAX_ATTRIBUTIONS,
+                              event->attributions,
+                              sizeof(rum_event_attribution_t), n, item)
+            != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+
+        event->attributions[event->nattributions - 1].metric = name;
+        return RUM_OK;
+
+    default:
+        return rum_entry_begin(in, RUM_ITEM_OTHER, NULL, n, item);
+    }
+}
+
+
+static inline int
+rum_item_array(rum_entry_in_t **user, uint32_t n, rum_item_t *item)
+{
+    void            *base;
+    rum_item_e       type;
+    rum_entry_in_t  *in;
+
+    in = *user;
+
+    if (in->depth == 0) {
         return RUM_ERROR;
     }
 
-    s->len = o->via.str.size;
-    s->data = (unsigned char *) o->via.str.ptr;
+    type = rum_entry_named(in);
+    base = in->open[in->depth - 1].base;
+
+    if (type != RUM_ITEM_ERRORS && type != RUM_ITEM_ACTIONS
+        && type != RUM_ITEM_RESOURCES && type != RUM_ITEM_EVENTS
+        && type != RUM_ITEM_DURATIONS)
+    {
+        type = RUM_ITEM_OTHER;
+    }
+
+    return rum_entry_begin(in, type, base, n, item);
+}
+
+
+static inline int
+rum_item_array_item(rum_entry_in_t **user, rum_item_t *array,
+    rum_item_t item)
+{
+    rum_item_e       element;
+    rum_entry_in_t  *in;
+
+    in = *user;
+    rum_entry_next(in);
+
+    switch (array->type) {
+
+    case RUM_ITEM_DURATIONS:
+        return (rum_entry_duration(array->value.base, &item) == RUM_OK)
+               ? RUM_OK : rum_entry_refuse(in, "duration");
+
+    case RUM_ITEM_ERRORS:
+    case RUM_ITEM_ACTIONS:
+    case RUM_ITEM_RESOURCES:
+    case RUM_ITEM_EVENTS:
+        element = array->type + 1;
+
+        return (item.type == element)
+               ? RUM_OK : rum_entry_refuse(in, "an element is not a map");
+
+    default:
+        return RUM_OK;
+    }
+}
+
+
+static inline int
+rum_item_map_item(rum_entry_in_t **user, rum_item_t *map, rum_item_t key,
+    rum_item_t item)
+{
+    int              rc;
+    const char      *what;
+    rum_entry_in_t  *in;
+
+    in = *user;
+    rum_entry_next(in);
+
+    if (map->type == RUM_ITEM_OTHER) {
+        return RUM_OK;
+    }
+
+    if (key.type != RUM_ITEM_STR) {
+        return rum_entry_refuse(in, "a key is not a string");
+    }
+
+    switch (map->type) {
+
+    case RUM_ITEM_DIMS:
+        rc = rum_entry_dim(in->event, &key.value.str, &item);
+        what = "dims";
+        break;
+
+    case RUM_ITEM_METRICS:
+        rc = rum_entry_metric(in->event, &key.value.str, &item);
+        what = "metrics";
+        break;
+
+    case RUM_ITEM_IDS:
+        rc = rum_entry_id(in->event, &key.value.str, &item);
+        what = "ids";
+        break;
+
+    case RUM_ITEM_ATTRIBUTIONS:
+        rc = (item.type == RUM_ITEM_ATTRIBUTION) ? RUM_OK : RUM_ERROR;
+        what = "attribution";
+        break;
+
+    default:
+        return rum_entry_field(in, map, &key.value.str, &item);
+    }
+
+    return (rc == RUM_OK) ? RUM_OK : rum_entry_refuse(in, what);
+}
+
+
+/* unknown keys are skipped */
+
+static int
+rum_entry_field(rum_entry_in_t *in, const rum_item_t *map,
+    const rum_str_t *key, const rum_item_t *item)
+{
+    const rum_entry_field_t  *f;
+
+    for (f = rum_entry_fields[map->type]; f->name.len != 0; f++) {
+
+        if (!rum_str_eq(&f->name, key)) {
+            continue;
+        }
+
+        if (rum_entry_store(map->value.base, f, item) != RUM_OK) {
+            return rum_entry_refuse(in, (const char *) f->name.data);
+        }
+
+        return RUM_OK;
+    }
 
     return RUM_OK;
 }
 
 
 static int
-rum_entry_number(const msgpack_object *o, double *v)
+rum_entry_store(unsigned char *base, const rum_entry_field_t *f,
+    const rum_item_t *item)
 {
-    switch (o->type) {
+    uint32_t             count;
+    rum_event_custom_t  *custom;
 
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        *v = (double) o->via.u64;
+    switch (f->type) {
+
+    case RUM_ITEM_STR:
+        if (item->type != RUM_ITEM_STR) {
+            return RUM_ERROR;
+        }
+
+        memcpy(base + f->offset, &item->value.str, sizeof(rum_str_t));
         return RUM_OK;
 
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        *v = (double) o->via.i64;
+    case RUM_ITEM_COUNT:
+        if (item->type != RUM_ITEM_UINT || item->value.u > UINT32_MAX) {
+            return RUM_ERROR;
+        }
+
+        count = (uint32_t) item->value.u;
+        memcpy(base + f->offset, &count, sizeof(uint32_t));
         return RUM_OK;
 
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        *v = o->via.f64;
-        return isfinite(*v) ? RUM_OK : RUM_ERROR;
+    case RUM_ITEM_TIME:
+        if (item->type != RUM_ITEM_UINT
+            || item->value.u > RUM_ENTRY_TIME_MAX)
+        {
+            return RUM_ERROR;
+        }
+
+        memcpy(base + f->offset, &item->value.u, sizeof(uint64_t));
+        return RUM_OK;
+
+    case RUM_ITEM_NUMBER:
+        return rum_entry_number(item, (double *) (void *) (base + f->offset));
+
+    case RUM_ITEM_VALUE:
+        custom = (rum_event_custom_t *) (void *) base;
+        custom->has_value = 1;
+        return rum_entry_number(item, &custom->value);
+
+    default:
+        return (item->type == f->type) ? RUM_OK : RUM_ERROR;
+    }
+}
+
+
+static int
+rum_entry_number(const rum_item_t *item, double *number)
+{
+    switch (item->type) {
+
+    case RUM_ITEM_UINT:
+        *number = (double) item->value.u;
+        return RUM_OK;
+
+    case RUM_ITEM_INT:
+    case RUM_ITEM_FLOAT:
+    case RUM_ITEM_DOUBLE:
+        *number = item->value.d;
+        return isfinite(*number) ? RUM_OK : RUM_ERROR;
 
     default:
         return RUM_ERROR;
@@ -239,243 +665,52 @@ rum_entry_number(const msgpack_object *o, double *v)
 
 
 static int
-rum_entry_uint(const msgpack_object *o, uint32_t *v)
+rum_entry_dim(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item)
 {
-    if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER
-        || o->via.u64 > UINT32_MAX)
-    {
+    rum_event_dim_t  *dim;
+
+    if (item->type != RUM_ITEM_STR || event->ndims == RUM_MAX_DIMS) {
         return RUM_ERROR;
     }
 
-    *v = (uint32_t) o->via.u64;
+    dim = &event->dims[event->ndims++];
+    dim->name = *name;
+    dim->value = item->value.str;
 
     return RUM_OK;
 }
 
 
 static int
-rum_entry_get_time(rum_event_t *event, const msgpack_object *o)
-{
-    if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER
-        || o->via.u64 > RUM_ENTRY_TIME_MAX)
-    {
-        return RUM_ERROR;
-    }
-
-    event->time = o->via.u64;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_site(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->site);
-}
-
-
-static int
-rum_entry_get_page(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->page);
-}
-
-
-static int
-rum_entry_get_from(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->from);
-}
-
-
-static int
-rum_entry_get_view(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->view);
-}
-
-
-static int
-rum_entry_get_session(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->session);
-}
-
-
-static int
-rum_entry_get_trace(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_str(o, &event->trace);
-}
-
-
-static int
-rum_entry_get_n(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_uint(o, &event->n);
-}
-
-
-static int
-rum_entry_get_seq(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_uint(o, &event->seq);
-}
-
-
-static int
-rum_entry_get_dims(rum_event_t *event, const msgpack_object *o)
-{
-    uint32_t            i;
-    rum_event_dim_t    *dim;
-    msgpack_object_kv  *kv;
-
-    if (o->type != MSGPACK_OBJECT_MAP || o->via.map.size > RUM_MAX_DIMS) {
-        return RUM_ERROR;
-    }
-
-    for (i = 0; i < o->via.map.size; i++) {
-        kv = &o->via.map.ptr[i];
-        dim = &event->dims[i];
-
-        if (rum_entry_str(&kv->key, &dim->name) != RUM_OK
-            || rum_entry_str(&kv->val, &dim->value) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-    }
-
-    event->ndims = i;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_metrics(rum_event_t *event, const msgpack_object *o)
+rum_entry_metric(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item)
 {
     double               unit;
-    uint32_t             i;
-    msgpack_object_kv   *kv;
     rum_event_metric_t  *m;
 
-    if (o->type != MSGPACK_OBJECT_MAP || o->via.map.size > RUM_MAX_METRICS) {
+    if (event->nmetrics == RUM_MAX_METRICS) {
         return RUM_ERROR;
     }
 
-    for (i = 0; i < o->via.map.size; i++) {
-        kv = &o->via.map.ptr[i];
-        m = &event->metrics[i];
+    m = &event->metrics[event->nmetrics++];
+    m->name = *name;
+    m->metric = rum_metric_find(name);
+    rum_str_null(&m->id);
 
-        if (rum_entry_str(&kv->key, &m->name) != RUM_OK
-            || rum_entry_number(&kv->val, &m->value) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-
-        m->metric = rum_metric_find(&m->name);
-        rum_str_null(&m->id);
-
-        /*
-         * float32 stands for a decimal number, and next to a threshold it
-         * matters which: make it that again, to a tenth of a millisecond or
-         * as far as float32 goes
-         */
-
-        if (kv->val.type == MSGPACK_OBJECT_FLOAT32 && m->metric != NULL) {
-            unit = m->metric->unit.len == 2 ? 10 : 1e6;
-            m->value = round(m->value * unit) / unit;
-        }
-    }
-
-    event->nmetrics = i;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_ids(rum_event_t *event, const msgpack_object *o)
-{
-    uint32_t            i, k;
-    rum_str_t           name, id;
-    msgpack_object_kv  *kv;
-
-    if (o->type != MSGPACK_OBJECT_MAP) {
+    if (rum_entry_number(item, &m->value) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    for (i = 0; i < o->via.map.size; i++) {
-        kv = &o->via.map.ptr[i];
+    /*
+     * float32 stands for a decimal number, and next to a threshold it
+     * matters which: make it that again, to a tenth of a millisecond or as
+     * far as float32 goes
+     */
 
-        if (rum_entry_str(&kv->key, &name) != RUM_OK
-            || rum_entry_str(&kv->val, &id) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-
-        for (k = 0; k < event->nmetrics; k++) {
-            if (rum_str_eq(&event->metrics[k].name, &name)) {
-                event->metrics[k].id = id;
-                break;
-            }
-        }
-    }
-
-    return RUM_OK;
-}
-
-
-/*
- * An array of maps: each element is cleared, then filled key by key.
- */
-
-static int
-rum_entry_get_array(const msgpack_object *o, void *elements, size_t size,
-    uint32_t max, uint32_t *n, rum_entry_element_pt decode)
-{
-    void      *element;
-    uint32_t   i;
-
-    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size > max) {
-        return RUM_ERROR;
-    }
-
-    for (i = 0; i < o->via.array.size; i++) {
-        element = (unsigned char *) elements + i * size;
-        memset(element, 0, size);
-
-        if (rum_entry_get_map(&o->via.array.ptr[i], element, decode)
-            != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-    }
-
-    *n = i;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_map(const msgpack_object *o, void *element,
-    rum_entry_element_pt decode)
-{
-    uint32_t   i;
-    rum_str_t  key;
-
-    if (o->type != MSGPACK_OBJECT_MAP) {
-        return RUM_ERROR;
-    }
-
-    for (i = 0; i < o->via.map.size; i++) {
-        if (rum_entry_str(&o->via.map.ptr[i].key, &key) != RUM_OK
-            || decode(element, &key, &o->via.map.ptr[i].val) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
+    if (item->type == RUM_ITEM_FLOAT && m->metric != NULL) {
+        unit = (m->metric->unit.len == 2) ? 10 : 1e6;
+        m->value = round(m->value * unit) / unit;
     }
 
     return RUM_OK;
@@ -483,21 +718,19 @@ rum_entry_get_map(const msgpack_object *o, void *element,
 
 
 static int
-rum_entry_get_errors(rum_event_t *event, const msgpack_object *o)
+rum_entry_id(rum_event_t *event, const rum_str_t *name,
+    const rum_item_t *item)
 {
     uint32_t  i;
 
-    if (rum_entry_get_array(o, event->errors, sizeof(rum_event_error_t),
-                            RUM_MAX_ERRORS, &event->nerrors,
-                            rum_entry_get_error)
-        != RUM_OK)
-    {
+    if (item->type != RUM_ITEM_STR) {
         return RUM_ERROR;
     }
 
-    for (i = 0; i < event->nerrors; i++) {
-        if (event->errors[i].count == 0) {
-            event->errors[i].count = 1;
+    for (i = 0; i < event->nmetrics; i++) {
+        if (rum_str_eq(&event->metrics[i].name, name)) {
+            event->metrics[i].id = item->value.str;
+            break;
         }
     }
 
@@ -506,215 +739,106 @@ rum_entry_get_errors(rum_event_t *event, const msgpack_object *o)
 
 
 static int
-rum_entry_get_error(void *element, const rum_str_t *key,
-    const msgpack_object *o)
+rum_entry_duration(rum_event_resource_t *resource, const rum_item_t *item)
 {
-    rum_event_error_t *e = element;
+    double  value;
 
-    if (rum_str_is(key, "type")) {
-        return rum_entry_str(o, &e->type);
-    }
-
-    if (rum_str_is(key, "message")) {
-        return rum_entry_str(o, &e->message);
-    }
-
-    if (rum_str_is(key, "source")) {
-        return rum_entry_str(o, &e->source);
-    }
-
-    if (rum_str_is(key, "stack")) {
-        return rum_entry_str(o, &e->stack);
-    }
-
-    if (rum_str_is(key, "line")) {
-        return rum_entry_uint(o, &e->line);
-    }
-
-    if (rum_str_is(key, "col")) {
-        return rum_entry_uint(o, &e->col);
-    }
-
-    if (rum_str_is(key, "count")) {
-        return rum_entry_uint(o, &e->count);
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_actions(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_get_array(o, event->actions, sizeof(rum_event_action_t),
-                               RUM_MAX_ACTIONS, &event->nactions,
-                               rum_entry_get_action);
-}
-
-
-static int
-rum_entry_get_action(void *element, const rum_str_t *key,
-    const msgpack_object *o)
-{
-    rum_event_action_t *a = element;
-
-    if (rum_str_is(key, "type")) {
-        return rum_entry_str(o, &a->type);
-    }
-
-    if (rum_str_is(key, "target")) {
-        return rum_entry_str(o, &a->target);
-    }
-
-    if (rum_str_is(key, "t")) {
-        return rum_entry_number(o, &a->t);
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_resources(rum_event_t *event, const msgpack_object *o)
-{
-    return rum_entry_get_array(o, event->resources,
-                               sizeof(rum_event_resource_t),
-                               RUM_MAX_RESOURCES, &event->nresources,
-                               rum_entry_get_resource);
-}
-
-
-static int
-rum_entry_get_resource(void *element, const rum_str_t *key,
-    const msgpack_object *o)
-{
-    rum_event_resource_t *r = element;
-
-    if (rum_str_is(key, "host")) {
-        return rum_entry_str(o, &r->host);
-    }
-
-    if (rum_str_is(key, "type")) {
-        return rum_entry_str(o, &r->type);
-    }
-
-    if (rum_str_is(key, "count")) {
-        return rum_entry_uint(o, &r->count);
-    }
-
-    if (rum_str_is(key, "duration")) {
-        return rum_entry_get_durations(r, o);
-    }
-
-    if (rum_str_is(key, "bytes")) {
-        return rum_entry_number(o, &r->bytes);
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_entry_get_durations(rum_event_resource_t *r, const msgpack_object *o)
-{
-    double    value;
-    uint32_t  i;
-
-    if (o->type != MSGPACK_OBJECT_ARRAY
-        || o->via.array.size > RUM_MAX_DURATIONS)
+    if (resource->ndurations == RUM_MAX_DURATIONS
+        || rum_entry_number(item, &value) != RUM_OK
+        || fabs(value) > FLT_MAX)
     {
         return RUM_ERROR;
     }
 
-    for (i = 0; i < o->via.array.size; i++) {
-        if (rum_entry_number(&o->via.array.ptr[i], &value) != RUM_OK
-            || fabs(value) > FLT_MAX)
-        {
-            return RUM_ERROR;
-        }
-
-        r->durations[i] = (float) value;
-    }
-
-    r->ndurations = i;
+    resource->durations[resource->ndurations++] = (float) value;
 
     return RUM_OK;
 }
 
 
-static int
-rum_entry_get_events(rum_event_t *event, const msgpack_object *o)
+static inline rum_item_t
+rum_item_root(rum_entry_in_t **in)
 {
-    return rum_entry_get_array(o, event->events, sizeof(rum_event_custom_t),
-                               RUM_MAX_EVENTS, &event->nevents,
-                               rum_entry_get_custom);
+    rum_item_t  item;
+
+    (void) in;
+
+    item.type = RUM_ITEM_NONE;
+    item.value.u = 0;
+
+    return item;
 }
 
 
-static int
-rum_entry_get_custom(void *element, const rum_str_t *key,
-    const msgpack_object *o)
+static inline int
+rum_item_nil(rum_entry_in_t **in, rum_item_t *item)
 {
-    rum_event_custom_t *c = element;
+    rum_str_null(&(*in)->last);
+    item->type = RUM_ITEM_NONE;
+    item->value.u = 0;
 
-    if (rum_str_is(key, "name")) {
-        return rum_entry_str(o, &c->name);
-    }
-
-    if (rum_str_is(key, "value")) {
-        c->has_value = 1;
-        return rum_entry_number(o, &c->value);
-    }
-
-    return RUM_OK;
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
 }
 
 
-static int
-rum_entry_get_attributions(rum_event_t *event, const msgpack_object *o)
+static inline int
+rum_item_unsigned(rum_entry_in_t **in, uint64_t value, rum_item_t *item)
 {
-    uint32_t                  i;
-    msgpack_object_kv        *kv;
-    rum_event_attribution_t  *a;
+    rum_str_null(&(*in)->last);
+    item->type = RUM_ITEM_UINT;
+    item->value.u = value;
 
-    if (o->type != MSGPACK_OBJECT_MAP
-        || o->via.map.size > RUM_MAX_ATTRIBUTIONS)
-    {
-        return RUM_ERROR;
-    }
-
-    for (i = 0; i < o->via.map.size; i++) {
-        kv = &o->via.map.ptr[i];
-        a = &event->attributions[i];
-        memset(a, 0, sizeof(rum_event_attribution_t));
-
-        if (rum_entry_str(&kv->key, &a->metric) != RUM_OK
-            || rum_entry_get_map(&kv->val, a, rum_entry_get_attribution)
-               != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-    }
-
-    event->nattributions = i;
-
-    return RUM_OK;
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
 }
 
 
-static int
-rum_entry_get_attribution(void *element, const rum_str_t *key,
-    const msgpack_object *o)
+static inline int
+rum_item_signed(rum_entry_in_t **in, int64_t value, rum_item_t *item)
 {
-    rum_event_attribution_t *a = element;
-
-    if (rum_str_is(key, "target")) {
-        return rum_entry_str(o, &a->target);
+    if (value >= 0) {
+        return rum_item_unsigned(in, (uint64_t) value, item);
     }
 
-    if (rum_str_is(key, "url")) {
-        return rum_entry_str(o, &a->url);
-    }
+    rum_str_null(&(*in)->last);
+    item->type = RUM_ITEM_INT;
+    item->value.d = (double) value;
 
-    return RUM_OK;
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
+}
+
+
+static inline int
+rum_item_float(rum_entry_in_t **in, float value, rum_item_t *item)
+{
+    rum_str_null(&(*in)->last);
+    item->type = RUM_ITEM_FLOAT;
+    item->value.d = value;
+
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
+}
+
+
+static inline int
+rum_item_double(rum_entry_in_t **in, double value, rum_item_t *item)
+{
+    rum_str_null(&(*in)->last);
+    item->type = RUM_ITEM_DOUBLE;
+    item->value.d = value;
+
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
+}
+
+
+static inline int
+rum_item_str(rum_entry_in_t **in, const char *base, const char *pos,
+    uint32_t len, rum_item_t *item)
+{
+    (void) base;
+
+    item->type = RUM_ITEM_STR;
+    item->value.str.data = (unsigned char *) pos;
+    item->value.str.len = len;
+    (*in)->last = item->value.str;
+
+    return ((*in)->depth == 0) ? RUM_ERROR : RUM_OK;
 }
