@@ -139,4 +139,13 @@ rum_plan_e rum_plan_reply(rum_plan_t *plan, const rum_read_t *read,
 int rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
     rum_window_t *windows, int max);
 
+/* what the two files of the plan share */
+
+/* all reads of a step were asked and answered: on to the next */
+void rum_plan_step(rum_plan_t *plan);
+
+/* ends the plan; both are static texts.  RUM_DECLINED */
+int rum_plan_refuse(rum_plan_t *plan, const char *parameter,
+    const char *error);
+
 #endif /* RUM_PLAN_H */

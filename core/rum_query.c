@@ -5,6 +5,7 @@
 
 #include "rum_query.h"
 #include "rum_keys.h"
+#include "rum_text.h"
 
 #define RUM_QUERY_LIMIT        100
 
@@ -31,7 +32,6 @@ static int rum_query_format(rum_query_t *q, rum_str_t *value);
 static int rum_query_quantile(const rum_str_t *text, uint32_t *quantile);
 static int rum_query_number(const rum_str_t *text, uint32_t *number);
 static int rum_query_next(rum_str_t *list, rum_str_t *item);
-static int rum_query_compare(const rum_str_t *a, const rum_str_t *b);
 static int rum_query_decline(rum_query_t *q, const char *error);
 
 
@@ -262,7 +262,7 @@ rum_query_metric(rum_query_t *q, rum_str_t *value)
         cmp = 1;
 
         for (i = q->nmetrics; i > 0; i--) {
-            cmp = rum_query_compare(&q->metrics[i - 1], &item);
+            cmp = rum_text_compare(&q->metrics[i - 1], &item);
             if (cmp <= 0) {
                 break;
             }
@@ -596,23 +596,6 @@ rum_query_next(rum_str_t *list, rum_str_t *item)
     list->len -= item->len + 1;
 
     return 1;
-}
-
-
-static int
-rum_query_compare(const rum_str_t *a, const rum_str_t *b)
-{
-    int     cmp;
-    size_t  len;
-
-    len = a->len < b->len ? a->len : b->len;
-
-    cmp = len ? memcmp(a->data, b->data, len) : 0;
-    if (cmp != 0) {
-        return cmp;
-    }
-
-    return (a->len > b->len) - (a->len < b->len);
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * The report's inside: names, the hash table of groups, adding up, and the
- * order of the rows.  How it is written out is in rum_report_json.c and
- * rum_report_prometheus.c.
+ * The report's inside: names, the hash table of groups, adding up.  The order
+ * of the rows is in rum_report_rows.c, how they are written out in
+ * rum_report_json.c and rum_report_prometheus.c.
  */
 
 #include <stdlib.h>
@@ -11,16 +11,10 @@
 #define RUM_REPORT_CHAINS      64
 #define RUM_REPORT_NUMBER_MAX  1e15     /* sums of these fit into 64 bits */
 
-typedef struct {
-    double                 key;         /* ascending */
-    rum_report_group_t    *group;
-} rum_report_order_t;
-
 
 static void rum_report_free_site(rum_report_site_t *site);
 static void rum_report_free_group(rum_report_group_t *group,
     uint32_t nmetrics);
-static int rum_report_compare(const rum_str_t *a, const rum_str_t *b);
 static int rum_report_compare_metric(const rum_report_metric_t *metric,
     const rum_metric_t *known, const rum_str_t *name);
 static int rum_report_copy(rum_report_t *report, rum_str_t *dst,
@@ -34,15 +28,6 @@ static int rum_report_new_group(rum_report_t *report,
 static int rum_report_grow(rum_report_t *report, rum_report_site_t *site);
 static uint32_t rum_report_hash(const rum_str_t *value);
 static int rum_report_number(const rum_str_t *text, double *number);
-static int rum_report_rows(const rum_report_t *report,
-    const rum_report_site_t *site, int metric, rum_report_rows_t *rows);
-static double rum_report_metric_key(const rum_query_t *query,
-    const rum_histogram_t *h);
-static double rum_report_counter_key(const rum_query_t *query,
-    const rum_report_site_t *site, const rum_report_group_t *group);
-static int rum_report_counted(const rum_report_site_t *site,
-    const rum_report_group_t *group);
-static int rum_report_order(const void *one, const void *two);
 
 
 const rum_str_t  rum_health_names[RUM_HEALTH_LAST] = {
@@ -150,7 +135,7 @@ rum_report_add_site(rum_report_t *report, const rum_str_t *name)
     }
 
     for (i = report->nsites; i > 0; i--) {
-        cmp = rum_report_compare(&report->sites[i - 1].name, name);
+        cmp = rum_text_compare(&report->sites[i - 1].name, name);
 
         if (cmp == 0) {
             return RUM_OK;
@@ -280,7 +265,7 @@ rum_report_compare_metric(const rum_report_metric_t *metric,
     const rum_metric_t *known, const rum_str_t *name)
 {
     if (metric->metric == NULL && known == NULL) {
-        return rum_report_compare(&metric->name, name);
+        return rum_text_compare(&metric->name, name);
     }
 
     if (metric->metric == NULL || known == NULL) {
@@ -288,23 +273,6 @@ rum_report_compare_metric(const rum_report_metric_t *metric,
     }
 
     return (metric->metric > known) - (metric->metric < known);
-}
-
-
-static int
-rum_report_compare(const rum_str_t *a, const rum_str_t *b)
-{
-    int     cmp;
-    size_t  len;
-
-    len = a->len < b->len ? a->len : b->len;
-
-    cmp = len ? memcmp(a->data, b->data, len) : 0;
-    if (cmp != 0) {
-        return cmp;
-    }
-
-    return (a->len > b->len) - (a->len < b->len);
 }
 
 
@@ -687,204 +655,6 @@ rum_report_number(const rum_str_t *text, double *number)
     *number = n;
 
     return RUM_OK;
-}
-
-
-int
-rum_report_arrange(rum_report_t *report)
-{
-    int                 rc;
-    uint32_t            i, m;
-    rum_report_site_t  *site;
-
-    for (i = 0; i < report->nsites; i++) {
-        site = &report->sites[i];
-
-        for (m = 0; m < site->nmetrics; m++) {
-            rc = rum_report_rows(report, site, m, &site->metrics[m].rows);
-            if (rc != RUM_OK) {
-                return rc;
-            }
-        }
-
-        rc = rum_report_rows(report, site, -1, &site->rows);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    return RUM_OK;
-}
-
-
-/* metric -1 is the counters */
-
-static int
-rum_report_rows(const rum_report_t *report, const rum_report_site_t *site,
-    int metric, rum_report_rows_t *rows)
-{
-    double                    key;
-    uint32_t                  i, n;
-    const rum_query_t        *query;
-    const rum_histogram_t    *h;
-    rum_report_order_t       *order;
-    rum_report_group_t       *group;
-
-    query = report->query;
-
-    order = malloc((site->ngroups + 1) * sizeof(rum_report_order_t));
-    if (order == NULL) {
-        return RUM_ERROR;
-    }
-
-    n = 0;
-
-    for (i = 0; i < site->ngroups; i++) {
-        group = site->groups[i];
-
-        if (metric < 0) {
-            if (!rum_report_counted(site, group)) {
-                continue;
-            }
-
-            key = rum_report_counter_key(query, site, group);
-
-        } else {
-            h = group->histograms[metric];
-
-            if (h == NULL || h->count == 0) {
-                continue;
-            }
-
-            key = rum_report_metric_key(query, h);
-        }
-
-        order[n].key = query->descending ? -key : key;
-        order[n].group = group;
-        n++;
-    }
-
-    qsort(order, n, sizeof(rum_report_order_t), rum_report_order);
-
-    rows->total = n;
-    rows->n = n < query->limit ? n : query->limit;
-
-    rows->groups = malloc((rows->n + 1) * sizeof(rum_report_group_t *));
-    if (rows->groups == NULL) {
-        free(order);
-        return RUM_ERROR;
-    }
-
-    /* by value, largest first, is the one order a key cannot say */
-
-    for (i = 0; i < rows->n; i++) {
-        rows->groups[i] = query->sort == RUM_SORT_VALUE && query->descending
-                          ? order[n - 1 - i].group : order[i].group;
-    }
-
-    free(order);
-
-    return RUM_OK;
-}
-
-
-static double
-rum_report_metric_key(const rum_query_t *query, const rum_histogram_t *h)
-{
-    switch (query->sort) {
-
-    case RUM_SORT_VALUE:
-        return 0;
-
-    case RUM_SORT_SUM:
-        return rum_histogram_sum(h);
-
-    case RUM_SORT_MEAN:
-        return rum_histogram_sum(h) / h->count;
-
-    case RUM_SORT_MIN:
-        return h->min;
-
-    case RUM_SORT_MAX:
-        return h->max;
-
-    case RUM_SORT_GOOD:
-        return h->ratings[RUM_GOOD];
-
-    case RUM_SORT_NEEDS_IMPROVEMENT:
-        return h->ratings[RUM_NEEDS_IMPROVEMENT];
-
-    case RUM_SORT_POOR:
-        return h->ratings[RUM_POOR];
-
-    case RUM_SORT_QUANTILE:
-        return rum_histogram_quantile(h, query->sort_by / 100000.0);
-
-    default:
-        return h->count;
-    }
-}
-
-
-/* without a counter in "sort" the first one that was read decides */
-
-static double
-rum_report_counter_key(const rum_query_t *query,
-    const rum_report_site_t *site, const rum_report_group_t *group)
-{
-    uint32_t  i;
-
-    if (query->sort == RUM_SORT_VALUE) {
-        return 0;
-    }
-
-    if (query->sort == RUM_SORT_COUNTER) {
-        return group->counters[query->sort_by];
-    }
-
-    for (i = 0; i < RUM_COUNTER_LAST; i++) {
-        if (site->counters[i]) {
-            return group->counters[i];
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-rum_report_counted(const rum_report_site_t *site,
-    const rum_report_group_t *group)
-{
-    uint32_t  i;
-
-    if (rum_str_is(&group->value, RUM_ALL_VALUE)) {
-        return 1;
-    }
-
-    for (i = 0; i < RUM_COUNTER_LAST; i++) {
-        if (site->counters[i] && group->counters[i] != 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-rum_report_order(const void *one, const void *two)
-{
-    const rum_report_order_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    if (a->key != b->key) {
-        return a->key < b->key ? -1 : 1;
-    }
-
-    return rum_report_compare(&a->group->value, &b->group->value);
 }
 
 

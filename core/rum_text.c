@@ -220,3 +220,20 @@ rum_text_utf8(const rum_str_t *str, unsigned char *buf)
 
     return out;
 }
+
+
+int
+rum_text_compare(const rum_str_t *a, const rum_str_t *b)
+{
+    int     cmp;
+    size_t  len;
+
+    len = a->len < b->len ? a->len : b->len;
+
+    cmp = len ? memcmp(a->data, b->data, len) : 0;
+    if (cmp != 0) {
+        return cmp;
+    }
+
+    return (a->len > b->len) - (a->len < b->len);
+}

@@ -51,4 +51,7 @@ size_t rum_number_double(double value, unsigned digits, unsigned char *buf);
  */
 rum_str_t rum_text_utf8(const rum_str_t *str, unsigned char *buf);
 
+/* < 0, 0, > 0 by the order of their bytes */
+int rum_text_compare(const rum_str_t *a, const rum_str_t *b);
+
 #endif /* RUM_TEXT_H */
