@@ -219,6 +219,7 @@ ngx_http_rum_geoip_open(ngx_http_rum_geoip_t *geoip, ngx_log_t *log)
     int                       rc;
     u_char                    path[64];
     const char               *type;
+    ngx_uint_t                place, network;
     ngx_http_rum_geoip_db_t  *db;
 
     db = geoip->db;
@@ -253,11 +254,11 @@ ngx_http_rum_geoip_open(ngx_http_rum_geoip_t *geoip, ngx_log_t *log)
 
     type = db->mmdb.metadata.database_type;
 
-    db->asn = (strstr(type, "City") == NULL
-               && (strstr(type, "Country") == NULL
-                   || strstr(type, "ASN") != NULL));
-    db->country = (strstr(type, "ASN") == NULL
-                   || strstr(type, "Country") != NULL);
+    place = strstr(type, "City") != NULL || strstr(type, "Country") != NULL;
+    network = strstr(type, "ASN") != NULL;
+
+    db->asn = (network || !place);
+    db->country = (place || !network);
 
     return NGX_OK;
 }
