@@ -65,7 +65,8 @@ static ngx_int_t ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
     ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_copy(ngx_http_request_t *r,
     ngx_str_t *to, const rum_str_t *from);
-static ngx_uint_t ngx_http_rum_beacon_hash(const rum_event_t *event);
+static ngx_uint_t ngx_http_rum_beacon_hash(ngx_http_request_t *r,
+    const rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_wait(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
 static void ngx_http_rum_beacon_stored(ngx_http_rum_waiter_t *waiter);
@@ -504,7 +505,8 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         waiter->data = b;
     }
 
-    rc = ngx_http_rum_delivery_push(event, ngx_http_rum_beacon_hash(event),
+    rc = ngx_http_rum_delivery_push(event,
+                                    ngx_http_rum_beacon_hash(r, event),
                                     waiter);
 
     if (rc != NGX_OK) {
@@ -728,14 +730,30 @@ ngx_http_rum_beacon_copy(ngx_http_request_t *r, ngx_str_t *to,
 }
 
 
-/* a session, or else a view, always goes to the same partition */
+/*
+ * What may replace an earlier value must go to the same partition: a session,
+ * else a view, else (web-vitals objects only have an id each) a client.
+ */
 
 static ngx_uint_t
-ngx_http_rum_beacon_hash(const rum_event_t *event)
+ngx_http_rum_beacon_hash(ngx_http_request_t *r, const rum_event_t *event)
 {
+    ngx_str_t        *client;
     const rum_str_t  *key;
 
-    key = (event->session.len != 0) ? &event->session : &event->view;
+    key = &event->session;
+
+    if (key->len == 0) {
+
+        if (rum_beacon_format(ngx_http_rum_worker.parser)
+            == RUM_FORMAT_WEB_VITALS)
+        {
+            client = &r->connection->addr_text;
+            return ngx_murmur_hash2(client->data, client->len);
+        }
+
+        key = &event->view;
+    }
 
     if (key->len == 0) {
         return (ngx_uint_t) ngx_random();
