@@ -30,6 +30,12 @@ JOBS         ?= $(shell nproc)
 
 MAKEFLAGS += --no-print-directory
 
+# V=1 shows the commands
+Q = $(if $(V),,@)
+
+# nothing is thrown away that the next make would build again
+.SECONDARY:
+
 
 .PHONY: all
 all: module aggregator
@@ -88,15 +94,17 @@ $(NGINX_TREE)/objs/Makefile: config tools/nginx-tree $(BUILD)/tree.key \
 	    tools/nginx-tree '$(NGINX_SRC)' $(NGINX_TREE)
 
 $(NGINX_TREE)/objs/ngx_http_rum_module.so: $(NGINX_TREE)/objs/Makefile FORCE
-	@$(MAKE) -s -C $(NGINX_TREE) -f objs/Makefile modules
+	@echo '  nginx $@'
+	@$(MAKE) $(if $(V),,-s) -C $(NGINX_TREE) -f objs/Makefile modules
 
 # by rename: a running nginx may have the old one mapped
 $(MODULE): $(NGINX_TREE)/objs/ngx_http_rum_module.so
-	cp $< $@.new
-	mv $@.new $@
+	@echo '  copy  $@'
+	@cp $< $@.new
+	@mv $@.new $@
 
 .PHONY: module
-module: $(MODULE)
+module: $(MODULE) ; @:
 
 
 # ------------------------------------------------- aggregator, unit tests
@@ -110,18 +118,26 @@ UNITS        = $(patsubst t/unit/%.c,$(BUILD)/unit/%, \
 
 $(OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  cc    $@'
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(AGGREGATOR): $(CORE_O) $(AGGREGATOR_O)
-	$(CC) $(CFLAGS) $(HARDEN) -o $@ $^ $(LIBS)
+	@echo '  link  $@'
+	$(Q)$(CC) $(CFLAGS) $(HARDEN) -o $@ $^ $(LIBS)
 
-$(BUILD)/unit/test_%: $(OBJ)/t/unit/test_%.o $(PARTS_O)
+# all but main(), for the programs that try the parts
+$(OBJ)/parts.a: $(PARTS_O)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/unit/test_%: $(OBJ)/t/unit/test_%.o $(OBJ)/parts.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	@echo '  link  $@'
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 .PHONY: aggregator units
-aggregator: $(AGGREGATOR)
-units: $(UNITS)
+aggregator: $(AGGREGATOR) ; @:
+units: $(UNITS) ; @:
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
@@ -135,14 +151,20 @@ FUZZERS  = $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard fuzz/fuzz_*.c))
 
 $(FUZZ_OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
 	@mkdir -p $(@D)
-	clang -std=gnu11 -O1 -g $(WARN) -Icore -Iaggregator \
+	@echo '  clang $@'
+	$(Q)clang -std=gnu11 -O1 -g $(WARN) -Icore -Iaggregator \
 	    -fsanitize=fuzzer-no-link $(FUZZ_SAN) -MMD -MP -c -o $@ $<
 
-$(BUILD)/fuzz/fuzz_%: $(FUZZ_OBJ)/fuzz/fuzz_%.o $(FUZZ_O)
-	clang -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(LIBS)
+$(FUZZ_OBJ)/parts.a: $(FUZZ_O)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/fuzz/fuzz_%: $(FUZZ_OBJ)/fuzz/fuzz_%.o $(FUZZ_OBJ)/parts.a
+	@echo '  link  $@'
+	$(Q)clang -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(LIBS)
 
 .PHONY: fuzzers fuzz
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) ; @:
 
 -include $(shell find $(FUZZ_OBJ) -name '*.d' 2>/dev/null)
 
@@ -200,7 +222,7 @@ $(MMDB): tools/geoip-mmdb.pl tools/geoip-networks.py
 	@tools/geoip-mmdb.pl $@
 
 .PHONY: geoip run replay bench
-geoip: $(MMDB)
+geoip: $(MMDB) ; @:
 
 run: deps
 	@$(MAKE) -j$(JOBS) all geoip

@@ -20,7 +20,7 @@ ok(@sources > 0, 'there are fuzzers');
 for my $source (@sources) {
     my $name = basename($source, '.c');
     my $program = built("fuzz/$name");
-    my ($corpus, $out, $status);
+    my ($corpus, @corpus, $out, $status);
 
     if (!ok(-x $program, "$name is built")) {
         next;
@@ -28,8 +28,9 @@ for my $source (@sources) {
 
     ($corpus) = $name =~ /fuzz_(.*)/;
     mkdir tmp($name);
-    copy($_, tmp($name)) for glob top() . "/fuzz/corpus/$corpus/*";
-    ok(scalar(glob tmp($name) . '/*'), "$name has a corpus");
+    @corpus = glob top() . "/fuzz/corpus/$corpus/*";
+    ok(@corpus > 0, "$name has a corpus");
+    copy($_, tmp($name)) for @corpus;
 
     $out = tmp("$name.log");
     $status = RumTest::reap(RumTest::spawn($out, $program, "-runs=$runs",
