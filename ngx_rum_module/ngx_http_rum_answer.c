@@ -410,14 +410,15 @@ ngx_int_t
 ngx_http_rum_answer_error(ngx_http_request_t *r, ngx_http_rum_ctx_t *ctx,
     ngx_uint_t status, ngx_uint_t result, const char *message, size_t offset)
 {
-    size_t            len;
+    u_char           *text;
+    size_t            len, escape;
     ngx_int_t         rc;
     ngx_buf_t        *b;
     ngx_chain_t       out;
     const rum_str_t  *name;
 
-    static const char  format[] =
-        "{\"error\":\"%V\",\"message\":\"%s\",\"offset\":%uz}\n";
+    static const char  error[] = "{\"error\":\"%V\",\"message\":\"";
+    static const char  end[] = "\",\"offset\":%uz}\n";
 
     rc = ngx_http_discard_request_body(r);
 
@@ -432,15 +433,21 @@ ngx_http_rum_answer_error(ngx_http_request_t *r, ngx_http_rum_ctx_t *ctx,
                   "rum: beacon refused as \"%V\": %s",
                   (ngx_str_t *) name, message);
 
-    len = sizeof(format) + name->len + ngx_strlen(message) + NGX_SIZE_T_LEN;
+    /* the parser's texts may quote a backslash */
 
-    b = ngx_create_temp_buf(r->pool, len);
+    text = (u_char *) message;
+    len = ngx_strlen(text);
+    escape = ngx_escape_json(NULL, text, len);
+
+    b = ngx_create_temp_buf(r->pool, sizeof(error) + name->len + len + escape
+                                     + sizeof(end) + NGX_SIZE_T_LEN);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_sprintf(b->last, format, (ngx_str_t *) name, message,
-                          offset);
+    b->last = ngx_sprintf(b->last, error, (ngx_str_t *) name);
+    b->last = (u_char *) ngx_escape_json(b->last, text, len);
+    b->last = ngx_sprintf(b->last, end, offset);
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 

@@ -10,12 +10,12 @@ use Test::More;
 use RumTest;
 
 my $redis = redis();
-my $nginx = nginx(redis => $redis, h2 => 1, http => <<'HTTP',
-    map $http_x_site $site {
-        default $http_x_site;
-        long    12345678901234567890123456789012345678901234567890123456789012345;
+my $nginx = nginx(redis => $redis, h2 => 1, http => <<"HTTP",
+    map \$http_x_site \$site {
+        default \$http_x_site;
+        long    @{[ 's' x 65 ]};
     }
-    limit_req_zone $host zone=limit:64k rate=1r/m;
+    limit_req_zone \$host zone=limit:64k rate=1r/m;
 HTTP
     server => <<'SERVER');
     client_max_body_size 2m;
