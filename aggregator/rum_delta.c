@@ -10,8 +10,12 @@
 
 
 #define RUM_DELTA_LARGE    67108864     /* bytes */
+#define RUM_DELTA_MIN      65536
 
 
+static rum_delta_event_t *rum_delta_add_event(rum_delta_t *d,
+    uint32_t samples);
+static size_t rum_delta_event_size(const rum_delta_event_t *event);
 static int rum_delta_add_member(rum_delta_t *d, const rum_place_t *place,
     uint32_t dim, uint32_t first, uint32_t second);
 static uint32_t rum_delta_group(rum_delta_t *d, const rum_place_t *place,
@@ -35,7 +39,6 @@ void
 rum_delta_free(rum_delta_t *d)
 {
     free(d->events);
-    free(d->samples);
     free(d->members);
     free(d->groups);
     free(d->strings);
@@ -51,7 +54,7 @@ void
 rum_delta_reset(rum_delta_t *d)
 {
     d->nevents = 0;
-    d->nsamples = 0;
+    d->events_len = 0;
     d->nmembers = 0;
     d->ngroups = 0;
     d->nstrings = 0;
@@ -63,8 +66,7 @@ rum_delta_reset(rum_delta_t *d)
 int
 rum_delta_large(const rum_delta_t *d)
 {
-    return d->nevents * sizeof(rum_delta_event_t)
-           + d->nsamples * sizeof(rum_sample_t)
+    return d->events_len
            + d->nmembers * sizeof(uint32_t) * 2
            + d->nstrings
            > RUM_DELTA_LARGE;
@@ -79,25 +81,19 @@ rum_delta_empty(const rum_delta_t *d)
 
 
 rum_delta_event_t *
-rum_delta_event(rum_delta_t *d, const rum_place_t *place)
+rum_delta_event(rum_delta_t *d, const rum_place_t *place, uint32_t samples)
 {
-    void                    *array;
+    size_t                   before;
     uint32_t                 i, first, second;
     rum_delta_event_t       *event;
     const rum_rollup_dim_t  *dim;
 
-    array = rum_delta_grow(d->events, d->nevents, &d->events_size,
-                           sizeof(rum_delta_event_t));
-    if (array == NULL) {
+    event = rum_delta_add_event(d, samples);
+    if (event == NULL) {
         return NULL;
     }
 
-    d->events = array;
-    event = &d->events[d->nevents++];
-    memset(event, 0, sizeof(rum_delta_event_t));
-
-    event->sample = (uint32_t) d->nsamples;
-    event->member = (uint32_t) d->nmembers;
+    before = d->nmembers;
 
     for (i = 0; i < d->rollup->ndims; i++) {
         dim = &d->rollup->dims[i];
@@ -122,9 +118,57 @@ rum_delta_event(rum_delta_t *d, const rum_place_t *place)
         }
     }
 
-    event->nmembers = (uint16_t) (d->nmembers - event->member);
+    event->nmembers = (uint8_t) (d->nmembers - before);
 
     return event;
+}
+
+
+/* after the last one, whose samples are all there by now */
+
+static rum_delta_event_t *
+rum_delta_add_event(rum_delta_t *d, uint32_t samples)
+{
+    size_t              size, needed;
+    unsigned char      *events;
+    rum_delta_event_t  *event;
+
+    if (d->nevents > 0) {
+        event = rum_delta_event_at(d, d->last);
+        d->events_len += rum_delta_event_size(event);
+    }
+
+    needed = d->events_len + sizeof(rum_delta_event_t)
+             + samples * sizeof(rum_sample_t);
+
+    if (d->events_size < needed) {
+        size = d->events_size ? 2 * d->events_size : RUM_DELTA_MIN;
+        size = size > needed ? size : 2 * needed;
+
+        events = realloc(d->events, size);
+        if (events == NULL) {
+            return NULL;
+        }
+
+        d->events = events;
+        d->events_size = size;
+    }
+
+    d->last = (uint32_t) (d->events_len / RUM_DELTA_UNIT);
+    d->nevents++;
+
+    event = rum_delta_event_at(d, d->last);
+    memset(event, 0, sizeof(rum_delta_event_t));
+
+    return event;
+}
+
+
+static size_t
+rum_delta_event_size(const rum_delta_event_t *event)
+{
+    return sizeof(rum_delta_event_t)
+           + event->nsamples * sizeof(rum_sample_t);
 }
 
 
@@ -215,38 +259,17 @@ rum_delta_group(rum_delta_t *d, const rum_place_t *place, uint32_t dim,
 
 
 int
-rum_delta_sample(rum_delta_t *d, const rum_sample_t *sample)
+rum_delta_session(rum_delta_t *d, rum_delta_event_t *event,
+    const rum_str_t *session, unsigned resolutions)
 {
-    void  *array;
-
-    array = rum_delta_grow(d->samples, d->nsamples, &d->samples_size,
-                           sizeof(rum_sample_t));
-    if (array == NULL) {
-        return RUM_ERROR;
-    }
-
-    d->samples = array;
-    d->samples[d->nsamples++] = *sample;
-    d->events[d->nevents - 1].nsamples++;
-
-    return RUM_OK;
-}
-
-
-int
-rum_delta_session(rum_delta_t *d, const rum_str_t *session,
-    unsigned resolutions)
-{
-    size_t              offset;
-    rum_delta_event_t  *event;
+    size_t  offset;
 
     if (rum_delta_string(d, session, &offset) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    event = &d->events[d->nevents - 1];
     event->session = (uint32_t) offset;
-    event->session_len = (uint16_t) session->len;
+    event->session_len = (uint8_t) session->len;
     event->session_res = (uint8_t) resolutions;
 
     return RUM_OK;
@@ -333,10 +356,11 @@ rum_delta_string(rum_delta_t *d, const rum_str_t *s, size_t *offset)
 int
 rum_delta_sort(rum_delta_t *d)
 {
-    void         *array;
-    size_t        i, total;
-    uint32_t      k, *member;
-    rum_group_t  *group;
+    void               *array;
+    size_t              i, total;
+    uint32_t            k, units, *member;
+    rum_group_t        *group;
+    rum_delta_event_t  *event;
 
     if (d->order_size < d->ngroups) {
         array = realloc(d->order, d->groups_size * sizeof(uint32_t));
@@ -366,13 +390,17 @@ rum_delta_sort(rum_delta_t *d)
         d->order[i] = (uint32_t) i;
     }
 
-    for (i = 0; i < d->nevents; i++) {
-        member = &d->members[d->events[i].member];
+    member = d->members;
 
-        for (k = 0; k < d->events[i].nmembers; k++) {
-            group = &d->groups[member[k]];
-            d->lists[group->list + group->count++] = (uint32_t) i;
+    for (i = 0, units = 0; i < d->nevents; i++) {
+        event = rum_delta_event_at(d, units);
+
+        for (k = 0; k < event->nmembers; k++) {
+            group = &d->groups[*member++];
+            d->lists[group->list + group->count++] = units;
         }
+
+        units += (uint32_t) (rum_delta_event_size(event) / RUM_DELTA_UNIT);
     }
 
     if (d->ngroups > 0) {

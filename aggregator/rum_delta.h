@@ -4,8 +4,7 @@
  * dimension in one minute.  Nothing is added up before the flush, which then
  * goes through one group after the other, its histograms in the cache:
  *
- *   events    [counters | first sample, n | first group, n | session]
- *   samples   [value, bucket, cell, rating] ...
+ *   events    [counters | session | n members | sample, sample, ...] ...
  *   members   group, group, ...             as each event has them
  *   groups    [site, dimension, minute, value(s)]
  *
@@ -34,23 +33,31 @@ typedef struct {
     rum_own_value_t       own[RUM_MAX_DIMS];
 } rum_place_t;
 
+#define RUM_SAMPLE_ZERO        INT16_MIN    /* up to RUM_HISTOGRAM_ZERO */
+
 typedef struct {
     double                value;
-    int32_t               bucket;       /* if value > RUM_HISTOGRAM_ZERO */
+    int16_t               bucket;       /* or RUM_SAMPLE_ZERO */
     uint16_t              cell;
     uint8_t               rating;
     uint8_t               removed;      /* taken back, not recorded */
 } rum_sample_t;
 
+/* events lie one after the other, at multiples of RUM_DELTA_UNIT */
+#define RUM_DELTA_UNIT         16       /* bytes */
+
 typedef struct {
-    uint32_t              sample;
-    uint32_t              member;
-    uint16_t              nsamples;
-    uint16_t              nmembers;
-    int32_t               counters[RUM_COUNTERS];
+    uint32_t              errors;
     uint32_t              session;      /* offset in strings */
-    uint16_t              session_len;
+    uint8_t               session_len;
     uint8_t               session_res;  /* resolutions to add it to, by bit */
+    uint8_t               beacons;
+    uint8_t               views;
+    uint8_t               entrances;
+    int8_t                bounces;
+    uint8_t               nmembers;     /* <= RUM_ROLLUP_DIMS + own ones */
+    uint8_t               nsamples;     /* <= RUM_MAX_METRICS */
+    rum_sample_t          samples[];
 } rum_delta_event_t;
 
 typedef struct {
@@ -82,15 +89,16 @@ typedef struct {
 typedef struct {
     const rum_rollup_t   *rollup;
 
-    rum_delta_event_t    *events;
-    rum_sample_t         *samples;
+    unsigned char        *events;
     uint32_t             *members;
     rum_group_t          *groups;
     unsigned char        *strings;
     rum_rejected_t       *rejected;
 
-    size_t                nevents, events_size;
-    size_t                nsamples, samples_size;
+    size_t                nevents;
+    size_t                events_len;   /* bytes, without the last one */
+    size_t                events_size;
+    uint32_t              last;         /* the last one: units */
     size_t                nmembers, members_size;
     size_t                ngroups, groups_size;
     size_t                nstrings, strings_size;
@@ -100,7 +108,7 @@ typedef struct {
 
     /* made by rum_delta_sort() */
     uint32_t             *order;        /* groups by site and dimension */
-    uint32_t             *lists;        /* events of each group */
+    uint32_t             *lists;        /* events of each group: units */
     size_t                order_size, lists_size;
 } rum_delta_t;
 
@@ -111,17 +119,22 @@ void rum_delta_free(rum_delta_t *d);
 void rum_delta_reset(rum_delta_t *d);
 
 /*
- * An event at the place; its counters are 0, samples follow.  NULL without
- * memory.  Valid until the next one.
+ * An event at the place, to which up to that many samples are going to be
+ * added; all else of it is 0.  NULL without memory.  Valid until the next.
  */
-rum_delta_event_t *rum_delta_event(rum_delta_t *d, const rum_place_t *place);
+rum_delta_event_t *rum_delta_event(rum_delta_t *d, const rum_place_t *place,
+    uint32_t samples);
 
-/* a sample of the event added last */
-int rum_delta_sample(rum_delta_t *d, const rum_sample_t *sample);
+/* the event has a session to be added */
+int rum_delta_session(rum_delta_t *d, rum_delta_event_t *event,
+    const rum_str_t *session, unsigned resolutions);
 
-/* the session of the event added last */
-int rum_delta_session(rum_delta_t *d, const rum_str_t *session,
-    unsigned resolutions);
+static inline rum_delta_event_t *
+rum_delta_event_at(const rum_delta_t *d, uint32_t units)
+{
+    return (rum_delta_event_t *)
+               (d->events + (size_t) units * RUM_DELTA_UNIT);
+}
 
 /* id and e may have data NULL: absent */
 int rum_delta_reject(rum_delta_t *d, const char *entry, const rum_str_t *id,

@@ -42,13 +42,8 @@ static int rum_flush_windows(rum_flush_t *f, rum_group_t *group,
 static int rum_flush_value(rum_partition_t *p, rum_group_t *group);
 static int rum_flush_rollups(rum_flush_t *f);
 static int rum_flush_group(rum_flush_t *f, rum_group_t *group);
-static int rum_flush_gather(rum_partition_t *p, const rum_group_t *group,
-    int64_t *counters);
-static int rum_flush_sample(rum_scratch_t *s, const rum_sample_t *sample);
-static rum_histogram_t *rum_flush_cell(rum_scratch_t *s, uint32_t cell);
-static int rum_flush_removed_order(const void *one, const void *two);
 static int rum_flush_row(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row, const int64_t *counters);
+    rum_window_t *window, rum_row_t *row);
 static int rum_flush_change(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row, uint32_t cell,
     const rum_change_t *change);
@@ -398,17 +393,18 @@ rum_flush_rollups(rum_flush_t *f)
 static int
 rum_flush_group(rum_flush_t *f, rum_group_t *group)
 {
-    int              rc;
-    int64_t          counters[RUM_COUNTERS];
-    unsigned         other;
-    uint32_t         res;
-    rum_row_t       *row;
-    rum_window_t    *windows[RUM_RES_LAST];
-    rum_partition_t *p;
+    int               rc;
+    unsigned          other;
+    uint32_t          res;
+    rum_row_t        *row;
+    rum_gather_t     *g;
+    rum_window_t     *windows[RUM_RES_LAST];
+    rum_partition_t  *p;
 
     p = f->p;
+    g = &p->scratch->gather;
 
-    rc = rum_flush_gather(p, group, counters);
+    rc = rum_gather(g, &p->delta, group);
     if (rc != RUM_OK) {
         return rc;
     }
@@ -429,10 +425,10 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
         }
 
         if (other) {
-            p->health.other += (uint64_t) counters[RUM_COUNTER_BEACONS];
+            p->health.other += (uint64_t) g->counters[RUM_COUNTER_BEACONS];
         }
 
-        rc = rum_flush_row(f, group, windows[res], row, counters);
+        rc = rum_flush_row(f, group, windows[res], row);
         if (rc != RUM_OK) {
             return rc;
         }
@@ -442,163 +438,30 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
 }
 
 
-/* adds up the group's events into the scratch: counters, cells touched */
-
-static int
-rum_flush_gather(rum_partition_t *p, const rum_group_t *group,
-    int64_t *counters)
-{
-    uint32_t                  i, k;
-    rum_delta_t              *d;
-    rum_scratch_t            *s;
-    const rum_sample_t       *sample;
-    const rum_delta_event_t  *event;
-
-    d = &p->delta;
-    s = p->scratch;
-
-    for (i = 0; i < s->ntouched; i++) {
-        rum_histogram_reset(&s->added[s->touched[i]]);
-    }
-
-    s->ntouched = 0;
-    s->nremoved = 0;
-    memset(counters, 0, RUM_COUNTERS * sizeof(int64_t));
-
-    for (i = 0; i < group->count; i++) {
-        event = &d->events[d->lists[group->list + i]];
-        sample = &d->samples[event->sample];
-
-        for (k = 0; k < RUM_COUNTERS; k++) {
-            counters[k] += event->counters[k];
-        }
-
-        for (k = 0; k < event->nsamples; k++) {
-            if (rum_flush_sample(s, &sample[k]) != RUM_OK) {
-                return RUM_ERROR;
-            }
-        }
-    }
-
-    if (s->nremoved > 1) {
-        qsort(s->removed, s->nremoved, sizeof(rum_sample_t *),
-              rum_flush_removed_order);
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_flush_sample(rum_scratch_t *s, const rum_sample_t *sample)
-{
-    size_t                 size;
-    rum_histogram_t       *h;
-    const rum_sample_t   **removed;
-
-    if (!sample->removed) {
-        h = sample->cell < s->nadded ? &s->added[sample->cell]
-                                     : rum_flush_cell(s, sample->cell);
-        if (h == NULL) {
-            return RUM_ERROR;
-        }
-
-        if (h->count == 0) {
-            s->touched[s->ntouched++] = sample->cell;
-        }
-
-        /* its range was looked at when it came */
-
-        return rum_histogram_record(h, sample->value,
-                                    (rum_rating_e) sample->rating)
-               == RUM_ERROR ? RUM_ERROR : RUM_OK;
-    }
-
-    if (s->nremoved == s->removed_size) {
-        size = s->removed_size ? 2 * s->removed_size : 256;
-
-        removed = realloc(s->removed, size * sizeof(rum_sample_t *));
-        if (removed == NULL) {
-            return RUM_ERROR;
-        }
-
-        s->removed = removed;
-        s->removed_size = size;
-    }
-
-    s->removed[s->nremoved++] = sample;
-
-    return RUM_OK;
-}
-
-
-/* makes room for the cell */
-
-static rum_histogram_t *
-rum_flush_cell(rum_scratch_t *s, uint32_t cell)
-{
-    uint32_t          i, n, *touched;
-    rum_histogram_t  *added;
-
-    n = cell + 64;
-
-    touched = realloc(s->touched, n * sizeof(uint32_t));
-    if (touched == NULL) {
-        return NULL;
-    }
-
-    s->touched = touched;
-
-    added = realloc(s->added, n * sizeof(rum_histogram_t));
-    if (added == NULL) {
-        return NULL;
-    }
-
-    s->added = added;
-
-    for (i = s->nadded; i < n; i++) {
-        rum_histogram_init(&added[i]);
-    }
-
-    s->nadded = n;
-
-    return &added[cell];
-}
-
-
-static int
-rum_flush_removed_order(const void *one, const void *two)
-{
-    const rum_sample_t  *a, *b;
-
-    a = *(const rum_sample_t *const *) one;
-    b = *(const rum_sample_t *const *) two;
-
-    return (int) a->cell - (int) b->cell;
-}
-
-
 static int
 rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
-    rum_row_t *row, const int64_t *counters)
+    rum_row_t *row)
 {
-    int             rc;
-    size_t          k, next;
-    uint32_t        i, cell;
-    rum_change_t    change;
-    rum_scratch_t  *s;
+    int               rc;
+    size_t            k, next;
+    uint32_t          i;
+    rum_change_t      change;
+    rum_gather_t     *g;
+    rum_histogram_t   added;
 
-    s = f->p->scratch;
+    g = &f->p->scratch->gather;
 
     /* a row that is new gets its beacons, 0 or not: that makes it a row */
 
     for (i = 0; i < RUM_COUNTERS; i++) {
-        if (counters[i] == 0 && (i != RUM_COUNTER_BEACONS || row->stored)) {
+        if (g->counters[i] == 0
+            && (i != RUM_COUNTER_BEACONS || row->stored))
+        {
             continue;
         }
 
         memset(&change, 0, sizeof(change));
-        change.counter = counters[i];
+        change.counter = g->counters[i];
 
         rc = rum_flush_change(f, group, window, row, i, &change);
         if (rc != RUM_OK) {
@@ -606,30 +469,31 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         }
     }
 
-    for (i = 0; i < s->ntouched; i++) {
-        memset(&change, 0, sizeof(change));
-        change.added = &s->added[s->touched[i]];
+    for (i = 0; i < g->ntouched; i++) {
+        rum_gather_histogram(g, g->touched[i], &added);
 
-        rc = rum_flush_change(f, group, window, row, s->touched[i], &change);
+        memset(&change, 0, sizeof(change));
+        change.added = &added;
+
+        rc = rum_flush_change(f, group, window, row, g->touched[i], &change);
         if (rc != RUM_OK) {
             return rc;
         }
     }
 
-    for (k = 0; k < s->nremoved; k = next) {
-        cell = s->removed[k]->cell;
-
-        for (next = k; next < s->nremoved; next++) {
-            if (s->removed[next]->cell != cell) {
+    for (k = 0; k < g->nremoved; k = next) {
+        for (next = k + 1; next < g->nremoved; next++) {
+            if (g->removed[next]->cell != g->removed[k]->cell) {
                 break;
             }
         }
 
         memset(&change, 0, sizeof(change));
-        change.removed = &s->removed[k];
+        change.removed = &g->removed[k];
         change.nremoved = (uint32_t) (next - k);
 
-        rc = rum_flush_change(f, group, window, row, cell, &change);
+        rc = rum_flush_change(f, group, window, row, g->removed[k]->cell,
+                              &change);
         if (rc != RUM_OK) {
             return rc;
         }
@@ -661,9 +525,10 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row)
 {
     int                       rc;
-    uint32_t                  i;
+    size_t                    i;
     rum_args_t               *args;
     rum_delta_t              *d;
+    rum_gather_t             *g;
     const rum_delta_event_t  *event;
 
     if (!rum_flush_has_sessions(f->p, group->dim)) {
@@ -671,11 +536,12 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     }
 
     d = &f->p->delta;
+    g = &f->p->scratch->gather;
     args = &f->p->scratch->args;
     args->n = 0;
 
-    for (i = 0; i < group->count; i++) {
-        event = &d->events[d->lists[group->list + i]];
+    for (i = 0; i < g->nsessions; i++) {
+        event = g->sessions[i];
 
         if (!(event->session_res & 1 << window->res)) {
             continue;

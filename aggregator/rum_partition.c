@@ -29,6 +29,7 @@ int
 rum_scratch_init(rum_scratch_t *scratch)
 {
     memset(scratch, 0, sizeof(rum_scratch_t));
+    rum_gather_init(&scratch->gather);
     scratch->decoder = rum_entry_decoder_create();
 
     return scratch->decoder != NULL ? RUM_OK : RUM_ERROR;
@@ -38,15 +39,7 @@ rum_scratch_init(rum_scratch_t *scratch)
 void
 rum_scratch_free(rum_scratch_t *scratch)
 {
-    uint32_t  i;
-
-    for (i = 0; i < scratch->nadded; i++) {
-        rum_histogram_free(&scratch->added[i]);
-    }
-
-    free(scratch->added);
-    free(scratch->touched);
-    free(scratch->removed);
+    rum_gather_free(&scratch->gather);
     rum_args_free(&scratch->args);
     rum_entry_decoder_destroy(scratch->decoder);
 }

@@ -13,6 +13,7 @@
 #define RUM_PARTITION_H
 
 #include "rum_entry.h"
+#include "rum_gather.h"
 #include "rum_health.h"
 #include "rum_reader.h"
 #include "rum_recent.h"
@@ -28,14 +29,7 @@ typedef struct {
     rum_entry_decoder_t  *decoder;
     rum_event_t           event;
 
-    /* a flush adds up one group after the other here, by cell */
-    rum_histogram_t      *added;
-    uint32_t              nadded;
-    uint32_t             *touched;      /* cells */
-    uint32_t              ntouched;
-    const rum_sample_t  **removed;
-    size_t                nremoved;
-    size_t                removed_size;
+    rum_gather_t          gather;
     rum_args_t            args;
 } rum_scratch_t;
 

@@ -44,7 +44,7 @@ static int rum_record_removed(void *data, const rum_place_t *place,
     const rum_recent_value_t *values, uint32_t n);
 static int rum_record_count(rum_record_t *r);
 static int rum_record_bounce(rum_record_t *r);
-static int rum_record_session(rum_record_t *r);
+static int rum_record_session(rum_record_t *r, rum_delta_event_t *counted);
 static void rum_record_sample(const rum_partition_t *p, uint32_t cell,
     double value, rum_sample_t *sample);
 static int rum_record_reject(rum_partition_t *p,
@@ -363,8 +363,9 @@ rum_record_sample(const rum_partition_t *p, uint32_t cell, double value,
     known = cell - RUM_COUNTERS;
 
     sample->value = value;
-    sample->bucket = value > RUM_HISTOGRAM_ZERO ? rum_histogram_index(value)
-                                                : 0;
+    sample->bucket = value > RUM_HISTOGRAM_ZERO
+                     ? (int16_t) rum_histogram_index(value)
+                     : RUM_SAMPLE_ZERO;
     sample->cell = (uint16_t) cell;
     sample->rating = (uint8_t) rum_metric_rate(known < p->sites.known
                                                ? &rum_metrics[known] : NULL,
@@ -452,10 +453,10 @@ static int
 rum_record_removed(void *data, const rum_place_t *place,
     const rum_recent_value_t *values, uint32_t n)
 {
-    uint32_t          i;
-    rum_record_t     *r;
-    rum_sample_t      sample;
-    rum_partition_t  *p;
+    uint32_t            i;
+    rum_record_t       *r;
+    rum_partition_t    *p;
+    rum_delta_event_t  *event;
 
     r = data;
     p = r->p;
@@ -464,19 +465,18 @@ rum_record_removed(void *data, const rum_place_t *place,
         return RUM_OK;
     }
 
-    if (rum_delta_event(&p->delta, place) == NULL) {
+    event = rum_delta_event(&p->delta, place, n);
+    if (event == NULL) {
         return RUM_ERROR;
     }
 
     for (i = 0; i < n; i++) {
-        rum_record_sample(p, values[i].cell, values[i].value, &sample);
-        sample.removed = 1;
-
-        if (rum_delta_sample(&p->delta, &sample) != RUM_OK) {
-            return RUM_ERROR;
-        }
+        rum_record_sample(p, values[i].cell, values[i].value,
+                          &event->samples[i]);
+        event->samples[i].removed = 1;
     }
 
+    event->nsamples = (uint8_t) n;
     p->health.replaced += n;
 
     return RUM_OK;
@@ -492,7 +492,7 @@ rum_record_count(rum_record_t *r)
 
     event = r->event;
 
-    counted = rum_delta_event(&r->p->delta, &r->place);
+    counted = rum_delta_event(&r->p->delta, &r->place, r->n);
     if (counted == NULL) {
         return RUM_ERROR;
     }
@@ -502,22 +502,19 @@ rum_record_count(rum_record_t *r)
                   ? event->errors[i].count : RUM_MAX_COUNT;
     }
 
-    counted->counters[RUM_COUNTER_BEACONS] = 1;
-    counted->counters[RUM_COUNTER_VIEWS] = r->began != 0;
-    counted->counters[RUM_COUNTER_ERRORS] = (int32_t) errors;
+    counted->beacons = 1;
+    counted->views = r->began != 0;
+    counted->errors = errors;
 
     if (r->began && event->n == 1) {
-        counted->counters[RUM_COUNTER_ENTRANCES] = 1;
-        counted->counters[RUM_COUNTER_BOUNCES] = 1;
+        counted->entrances = 1;
+        counted->bounces = 1;
     }
 
-    for (i = 0; i < r->n; i++) {
-        if (rum_delta_sample(&r->p->delta, &r->samples[i]) != RUM_OK) {
-            return RUM_ERROR;
-        }
-    }
+    counted->nsamples = (uint8_t) r->n;
+    memcpy(counted->samples, r->samples, r->n * sizeof(rum_sample_t));
 
-    if (event->session.len > 0 && rum_record_session(r) != RUM_OK) {
+    if (event->session.len > 0 && rum_record_session(r, counted) != RUM_OK) {
         return RUM_ERROR;
     }
 
@@ -545,12 +542,12 @@ rum_record_bounce(rum_record_t *r)
         place.values[RUM_ATTR_PAGE] = RUM_VALUE_UNKNOWN;
     }
 
-    counted = rum_delta_event(&r->p->delta, &place);
+    counted = rum_delta_event(&r->p->delta, &place, 0);
     if (counted == NULL) {
         return RUM_ERROR;
     }
 
-    counted->counters[RUM_COUNTER_BOUNCES] = -1;
+    counted->bounces = -1;
 
     return RUM_OK;
 }
@@ -563,7 +560,7 @@ rum_record_bounce(rum_record_t *r)
  */
 
 static int
-rum_record_session(rum_record_t *r)
+rum_record_session(rum_record_t *r, rum_delta_event_t *counted)
 {
     uint32_t              i, minute, before;
     uint64_t              key;
@@ -619,5 +616,5 @@ rum_record_session(rum_record_t *r)
         return RUM_ERROR;
     }
 
-    return rum_delta_session(&p->delta, &session, resolutions);
+    return rum_delta_session(&p->delta, counted, &session, resolutions);
 }

@@ -91,10 +91,10 @@ typedef struct {
 
 /* one group's change of one cell */
 typedef struct {
-    int64_t               counter;      /* cell < RUM_COUNTERS */
-    rum_histogram_t      *added;
-    const rum_sample_t  **removed;
-    uint32_t              nremoved;
+    int64_t                 counter;    /* cell < RUM_COUNTERS */
+    const rum_histogram_t  *added;
+    const rum_sample_t    **removed;
+    uint32_t                nremoved;
 } rum_change_t;
 
 /* RUM_ERROR without memory */

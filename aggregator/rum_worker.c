@@ -622,7 +622,7 @@ rum_worker_flush(rum_worker_t *w, rum_partition_t *p)
     rc = rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME));
 
     now = rum_worker_ms(CLOCK_MONOTONIC);
-    p->flushed = began;
+    p->flushed = now;
 
     if (rc == RUM_OK) {
         w->failures = 0;

@@ -1,0 +1,339 @@
+/*
+ * Adds up the events of one group: see rum_gather.h.
+ */
+
+#include "rum_gather.h"
+
+#include <stdlib.h>
+
+
+#define RUM_GATHER_AHEAD   8            /* events */
+#define RUM_GATHER_EVENT   256          /* bytes of a usual one */
+
+
+static void rum_gather_reset(rum_gather_t *g);
+static int rum_gather_event(rum_gather_t *g,
+    const rum_delta_event_t *event);
+static inline int rum_gather_sample(rum_gather_t *g,
+    const rum_sample_t *sample);
+static rum_gather_cell_t *rum_gather_cell(rum_gather_t *g, uint32_t cell);
+static int rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample);
+static int rum_gather_session(rum_gather_t *g,
+    const rum_delta_event_t *event);
+static int rum_gather_compare(const void *one, const void *two);
+static uint32_t rum_gather_range(const rum_gather_cell_t *cell,
+    uint32_t *first);
+
+
+void
+rum_gather_init(rum_gather_t *g)
+{
+    memset(g, 0, sizeof(rum_gather_t));
+}
+
+
+void
+rum_gather_free(rum_gather_t *g)
+{
+    uint32_t  i;
+
+    for (i = 0; i < g->ncells; i++) {
+        free(g->cells[i]);
+    }
+
+    free(g->cells);
+    free(g->touched);
+    free(g->removed);
+    free(g->sessions);
+    rum_gather_init(g);
+}
+
+
+int
+rum_gather(rum_gather_t *g, const rum_delta_t *delta,
+    const rum_group_t *group)
+{
+    size_t                k;
+    uint32_t              i;
+    const uint32_t       *list;
+    const unsigned char  *ahead;
+
+    rum_gather_reset(g);
+
+    list = &delta->lists[group->list];
+
+    for (i = 0; i < group->count; i++) {
+
+        /* the events of a group lie far apart, and there are more of them
+           than fit a cache: they are asked for some events before */
+
+        if (i + RUM_GATHER_AHEAD < group->count) {
+            ahead = (const unsigned char *)
+                        rum_delta_event_at(delta, list[i + RUM_GATHER_AHEAD]);
+
+            for (k = 0; k < RUM_GATHER_EVENT; k += 64) {
+                __builtin_prefetch(ahead + k);
+            }
+        }
+
+        if (rum_gather_event(g, rum_delta_event_at(delta, list[i]))
+            != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+    }
+
+    if (g->nremoved > 1) {
+        qsort(g->removed, g->nremoved, sizeof(rum_sample_t *),
+              rum_gather_compare);
+    }
+
+    return RUM_OK;
+}
+
+
+static void
+rum_gather_reset(rum_gather_t *g)
+{
+    uint32_t            i, first, n;
+    rum_gather_cell_t  *cell;
+
+    for (i = 0; i < g->ntouched; i++) {
+        cell = g->cells[g->touched[i]];
+
+        n = rum_gather_range(cell, &first);
+        memset(&cell->counts[first], 0, n * sizeof(uint32_t));
+        memset(cell, 0, offsetof(rum_gather_cell_t, counts));
+    }
+
+    g->ntouched = 0;
+    g->nremoved = 0;
+    g->nsessions = 0;
+    memset(g->counters, 0, sizeof(g->counters));
+}
+
+
+static int
+rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
+{
+    uint32_t  i;
+
+    g->counters[RUM_COUNTER_BEACONS] += event->beacons;
+    g->counters[RUM_COUNTER_VIEWS] += event->views;
+    g->counters[RUM_COUNTER_ERRORS] += event->errors;
+    g->counters[RUM_COUNTER_ENTRANCES] += event->entrances;
+    g->counters[RUM_COUNTER_BOUNCES] += event->bounces;
+
+    if (event->session_res != 0 && rum_gather_session(g, event) != RUM_OK) {
+        return RUM_ERROR;
+    }
+
+    for (i = 0; i < event->nsamples; i++) {
+        if (rum_gather_sample(g, &event->samples[i]) != RUM_OK) {
+            return RUM_ERROR;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static inline int
+rum_gather_sample(rum_gather_t *g, const rum_sample_t *sample)
+{
+    int64_t             units;
+    rum_gather_cell_t  *cell;
+
+    if (sample->removed) {
+        return rum_gather_removed(g, sample);
+    }
+
+    cell = sample->cell < g->ncells ? g->cells[sample->cell] : NULL;
+
+    if (cell == NULL) {
+        cell = rum_gather_cell(g, sample->cell);
+        if (cell == NULL) {
+            return RUM_ERROR;
+        }
+    }
+
+    if (cell->count++ == 0) {
+        g->touched[g->ntouched++] = sample->cell;
+        cell->min = sample->value;
+        cell->max = sample->value;
+    }
+
+    cell->min = sample->value < cell->min ? sample->value : cell->min;
+    cell->max = sample->value > cell->max ? sample->value : cell->max;
+
+    if (sample->bucket != RUM_SAMPLE_ZERO) {
+        cell->counts[sample->bucket - RUM_GATHER_LOW]++;
+
+    } else {
+        cell->zero_count++;
+    }
+
+    cell->ratings[sample->rating]++;
+
+    units = rum_histogram_units(sample->value);
+
+    if (__builtin_add_overflow(cell->sum, units, &cell->sum)) {
+        cell->sum = INT64_MAX;
+    }
+
+    return RUM_OK;
+}
+
+
+/* the first sample of the cell ever */
+
+static rum_gather_cell_t *
+rum_gather_cell(rum_gather_t *g, uint32_t cell)
+{
+    uint32_t             i, n, *touched;
+    rum_gather_cell_t  **cells;
+
+    if (cell >= g->ncells) {
+        n = cell + 32;
+
+        touched = realloc(g->touched, n * sizeof(uint32_t));
+        if (touched == NULL) {
+            return NULL;
+        }
+
+        g->touched = touched;
+
+        cells = realloc(g->cells, n * sizeof(rum_gather_cell_t *));
+        if (cells == NULL) {
+            return NULL;
+        }
+
+        g->cells = cells;
+
+        for (i = g->ncells; i < n; i++) {
+            g->cells[i] = NULL;
+        }
+
+        g->ncells = n;
+    }
+
+    g->cells[cell] = aligned_alloc(RUM_GATHER_ALIGN,
+                                   sizeof(rum_gather_cell_t));
+
+    if (g->cells[cell] != NULL) {
+        memset(g->cells[cell], 0, sizeof(rum_gather_cell_t));
+    }
+
+    return g->cells[cell];
+}
+
+
+static int
+rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample)
+{
+    size_t                 size;
+    const rum_sample_t   **removed;
+
+    if (g->nremoved == g->removed_size) {
+        size = g->removed_size ? 2 * g->removed_size : 256;
+
+        removed = realloc(g->removed, size * sizeof(rum_sample_t *));
+        if (removed == NULL) {
+            return RUM_ERROR;
+        }
+
+        g->removed = removed;
+        g->removed_size = size;
+    }
+
+    g->removed[g->nremoved++] = sample;
+
+    return RUM_OK;
+}
+
+
+static int
+rum_gather_session(rum_gather_t *g, const rum_delta_event_t *event)
+{
+    size_t                     size;
+    const rum_delta_event_t  **sessions;
+
+    if (g->nsessions == g->sessions_size) {
+        size = g->sessions_size ? 2 * g->sessions_size : 256;
+
+        sessions = realloc(g->sessions, size * sizeof(rum_delta_event_t *));
+        if (sessions == NULL) {
+            return RUM_ERROR;
+        }
+
+        g->sessions = sessions;
+        g->sessions_size = size;
+    }
+
+    g->sessions[g->nsessions++] = event;
+
+    return RUM_OK;
+}
+
+
+static int
+rum_gather_compare(const void *one, const void *two)
+{
+    const rum_sample_t  *a, *b;
+
+    a = *(const rum_sample_t *const *) one;
+    b = *(const rum_sample_t *const *) two;
+
+    return (int) a->cell - (int) b->cell;
+}
+
+
+void
+rum_gather_histogram(const rum_gather_t *g, uint32_t cell, rum_histogram_t *h)
+{
+    uint32_t            i, first;
+    rum_gather_cell_t  *c;
+
+    c = g->cells[cell];
+    rum_histogram_init(h);
+
+    h->count = c->count;
+    h->zero_count = c->zero_count;
+    h->sum = c->sum;
+    h->min = c->min;
+    h->max = c->max;
+    h->width = 1;                       /* 32 bits */
+
+    for (i = 0; i < RUM_UNRATED; i++) {
+        h->ratings[i] = c->ratings[i];
+    }
+
+    h->n = rum_gather_range(c, &first);
+    h->offset = (int32_t) first + RUM_GATHER_LOW;
+    h->counts = &c->counts[first];
+}
+
+
+/* the buckets between min and max, in whole steps; how many, and the first */
+
+static uint32_t
+rum_gather_range(const rum_gather_cell_t *cell, uint32_t *first)
+{
+    uint32_t  low, high;
+
+    *first = 0;
+
+    if (cell->max <= RUM_HISTOGRAM_ZERO) {
+        return 0;
+    }
+
+    /* with zeroes among the values, min does not tell the first bucket */
+
+    low = cell->min > RUM_HISTOGRAM_ZERO
+          ? (uint32_t) (rum_histogram_index(cell->min) - RUM_GATHER_LOW) : 0;
+    high = (uint32_t) (rum_histogram_index(cell->max) - RUM_GATHER_LOW);
+
+    *first = low - low % RUM_GATHER_STEP;
+
+    return high - high % RUM_GATHER_STEP + RUM_GATHER_STEP - *first;
+}
