@@ -208,7 +208,7 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     }
 
     if (ngx_http_arg(r, (u_char *) "d", 1, &arg) != NGX_OK) {
-        ngx_str_null(&arg);
+        ngx_str_set(&arg, "");
     }
 
     p = ngx_pnalloc(r->pool, arg.len + 1);
