@@ -5,9 +5,9 @@
  *                                              v
  *   flight: ring of who gets the next reply    buffer -> link
  *
- * At most 128 reads are in flight.  They are made in a posted event, so one
- * turn of the event loop handles at most so many replies, however fast Redis
- * is, and other connections get theirs.
+ * At most 128 reads are in flight, fewer where replies are large.  They are
+ * made in a posted event, so one turn of the event loop handles at most so
+ * many replies, however fast Redis is, and other connections get theirs.
  */
 
 #include <ngx_config.h>
@@ -21,6 +21,9 @@
 
 #define NGX_HTTP_RUM_READER_RUNNING  4
 #define NGX_HTTP_RUM_READER_FLIGHT   128
+#define NGX_HTTP_RUM_READER_FEWEST   4
+#define NGX_HTTP_RUM_READER_TURN     4096       /* items in one turn */
+#define NGX_HTTP_RUM_READER_WEIGHT   512        /* items, until it is known */
 #define NGX_HTTP_RUM_READER_BUFFER   65536
 #define NGX_HTTP_RUM_READER_ITEMS    256
 
@@ -40,6 +43,7 @@ typedef struct {
     ngx_queue_t                   running;
     ngx_uint_t                    nrunning;
 
+    size_t                        weight;       /* items of a reply, of late */
     ngx_uint_t                    first;        /* of flight */
     ngx_uint_t                    n;
     ngx_http_rum_flight_t         flight[NGX_HTTP_RUM_READER_FLIGHT];
@@ -56,6 +60,7 @@ typedef struct {
 
 static void ngx_http_rum_reader_pump(ngx_event_t *ev);
 static void ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader);
+static ngx_uint_t ngx_http_rum_reader_room(ngx_http_rum_reader_t *reader);
 static ngx_int_t ngx_http_rum_reader_add(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job, rum_read_t *read, rum_command_t *command);
 static void ngx_http_rum_reader_send(ngx_http_rum_reader_t *reader);
@@ -210,7 +215,7 @@ ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader)
 
     idle = 0;
 
-    while (reader->n < NGX_HTTP_RUM_READER_FLIGHT
+    while (reader->n < ngx_http_rum_reader_room(reader)
            && reader->buffer.len < NGX_HTTP_RUM_READER_BUFFER)
     {
         if (reader->nrunning < NGX_HTTP_RUM_READER_RUNNING
@@ -224,6 +229,8 @@ ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader)
             job->running = 1;
 
             reader->nrunning++;
+            reader->weight = ngx_max(reader->weight,
+                                     NGX_HTTP_RUM_READER_WEIGHT);
             idle = 0;
         }
 
@@ -257,6 +264,20 @@ ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader)
             return;
         }
     }
+}
+
+
+/* how many reads may be in flight */
+
+static ngx_uint_t
+ngx_http_rum_reader_room(ngx_http_rum_reader_t *reader)
+{
+    ngx_uint_t  room;
+
+    room = NGX_HTTP_RUM_READER_TURN / (reader->weight + 1);
+    room = ngx_max(room, NGX_HTTP_RUM_READER_FEWEST);
+
+    return ngx_min(room, NGX_HTTP_RUM_READER_FLIGHT);
 }
 
 
@@ -365,6 +386,11 @@ ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
         ngx_http_rum_link_close(link, "no memory");
         return;
     }
+
+    /* at once when replies become larger, slowly when they shrink */
+
+    reader->weight -= reader->weight / 8;
+    reader->weight = ngx_max(reader->weight, converted.nitems);
 
     if (rum_plan_reply(job->plan, &flight->read, &converted)
         != RUM_PLAN_RUNNING)
