@@ -1,0 +1,105 @@
+# Beacons that can be told apart in the rollups, to show for each one of many
+# that it is counted once.
+#
+# Beacon N is on page N / 24 and has the metric "id" = 2^(N % 24).  The sum of
+# distinct powers says which ones are in it; and if one were in it twice, the
+# sum would have fewer bits than the count says.
+#
+#   my $load = RumLoad->start($port, $n, \&RumCounted::request, ...);
+#   RumCounted::check($nginx, 'after a kill', $load->wait);
+
+package RumCounted;
+
+use strict;
+use warnings;
+
+use Test::More;
+use RumLoad;
+use RumStatus;
+use RumTest;
+
+my $per_page = 24;
+
+# three letters: digits would be grouped
+sub page {
+    my ($n) = @_;
+    my $page = int $n / $per_page;
+
+    return '/g/' . join '', map { chr(97 + $page / 26 ** $_ % 26) } 2, 1, 0;
+}
+
+sub request {
+    my ($n) = @_;
+    my $session = int $n / 5;
+
+    return RumLoad::post('/rum', sprintf
+        '{"v":1,"view":"v%d","session":"s%d","n":1,"seq":0,"page":"%s",'
+        . '"metrics":{"id":%d}}', $n, $session, page($n),
+        2 ** ($n % $per_page));
+}
+
+# all that Redis has is in the rollups; the aggregator's figures
+sub settled {
+    my ($nginx) = @_;
+    my $events = -1;
+
+    return wait_for(sub {
+        my $s = $nginx->json('/status') or return;
+        my $done = !$s->{module}{ring}{events}
+                   && defined $s->{aggregator}{lag}
+                   && $s->{aggregator}{lag} == 0
+                   && $s->{aggregator}{events} == $events && $s;
+
+        $events = $s->{aggregator}{events};
+        return $done;
+    }, 60);
+}
+
+# Results are RumLoad's: a 204 must be counted once, anything else that was
+# sent once or not at all, the rest not at all.
+sub check {
+    my ($nginx, $name, @results) = @_;
+    my ($health, $s, %answers, @lost, @extra, @twice);
+
+    $answers{$_ // 'never sent'}++ for @results;
+    note("$name: " . json(\%answers));
+
+    $health = settled($nginx);
+    ok($health, "$name: all of it is rolled up") or return;
+    note("$name: " . json($health->{aggregator}));
+
+    $s = status($nginx, 'site=shop&by=page&last=1h&limit=10000');
+
+    for my $page (0 .. int $#results / $per_page) {
+        my $name = page($page * $per_page);
+        my ($group, $counters) = ($s->{metrics}{id}{$name},
+                                  $s->{counters}{$name});
+        my $bits = $group ? int $group->{sum} : 0;
+
+        for my $k (0 .. $per_page - 1) {
+            my $n = $page * $per_page + $k;
+            my $result = $n < @results ? $results[$n] : undef;
+            my $there = $bits >> $k & 1;
+
+            push @lost, $n if !$there && $result && $result == 204;
+            push @extra, $n if $there && !defined $result;
+        }
+
+        my $count = unpack '%32b*', pack 'N', $bits;
+        push @twice, "$name: $_->[0] $_->[1], not $count"
+            for grep { ($_->[1] || 0) != $count }
+                [ values => $group && $group->{count} ],
+                map { [ $_ => $counters && $counters->{$_} ] }
+                    qw(beacons views entrances);
+    }
+
+    ok(!@lost, "$name: all $answers{204} beacons with a 204 are counted")
+        or diag(@lost . ' are not: ' . join ' ', grep { defined } @lost[0 .. 20]);
+    ok(!@extra && !@twice, "$name: none is counted twice")
+        or diag(join "\n", map({ "$_ was never sent" } @extra),
+                grep { defined } @twice[0 .. 20]);
+
+    return $health;
+}
+
+1;
