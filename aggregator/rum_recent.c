@@ -33,7 +33,7 @@ typedef struct {
 
 
 static int rum_recent_replace(rum_recent_t *r, uint64_t key,
-    unsigned *began, rum_recent_removed_pt removed, void *data,
+    unsigned *begun, rum_recent_removed_pt removed, void *data,
     uint32_t *head);
 static uint32_t rum_recent_pick(rum_recent_t *r, rum_recent_record_t *rec,
     rum_recent_value_t *picked, uint32_t *left);
@@ -88,7 +88,7 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
     void *data)
 {
     int                   rc;
-    unsigned              begins;
+    unsigned              begun;
     uint32_t              head, position;
     rum_recent_record_t  *rec;
 
@@ -103,16 +103,12 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
         return rc;
     }
 
-    begins = *began;
+    begun = 0;
 
-    rc = rum_recent_replace(r, key, began, removed, data, &head);
+    rc = rum_recent_replace(r, key, &begun, removed, data, &head);
     if (rc != RUM_OK) {
         return rc;
     }
-
-    /* the newest record knows for the whole chain that the view began */
-
-    begins |= *began;
 
     rec = rum_recent_append(r, place, n, &position);
     if (rec == NULL || rum_map_set(&r->map, key, position) != RUM_OK) {
@@ -122,7 +118,11 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
     rec->key = key;
     rec->time = time;
     rec->prev = head;
-    rec->began = (uint8_t) begins;
+
+    /* the newest record knows for the whole chain that the view began */
+
+    rec->began = (uint8_t) (*began | begun);
+    *began = *began && !begun;
 
     if (n > 0) {
         memcpy(rum_recent_values(rec), values,
@@ -135,12 +135,12 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
 
 /*
  * Takes the marked cells out of the chain, and out of the chain what has
- * nothing left: it never gets longer than there are metrics.  *began becomes
- * 0 if the view had begun; *head is what remains.
+ * nothing left: it never gets longer than there are metrics.  *begun becomes
+ * 1 if the view had begun before; *head is what remains.
  */
 
 static int
-rum_recent_replace(rum_recent_t *r, uint64_t key, unsigned *began,
+rum_recent_replace(rum_recent_t *r, uint64_t key, unsigned *begun,
     rum_recent_removed_pt removed, void *data, uint32_t *head)
 {
     int                   rc;
@@ -160,9 +160,7 @@ rum_recent_replace(rum_recent_t *r, uint64_t key, unsigned *began,
             break;
         }
 
-        if (rec->began) {
-            *began = 0;
-        }
+        *begun |= rec->began;
 
         n = rum_recent_pick(r, rec, picked, &left);
 
