@@ -17,9 +17,7 @@ sub restarts {
     my ($redis, $nginx, $load, $seen, $health);
 
     $redis = redis(aof => 1, args => ['--appendfsync', $fsync]);
-    my $agg = aggregator(redis => $redis, conf => <<'END');
-flush = 100ms
-END
+    my $agg = aggregator(redis => $redis, conf => RumCounted::conf());
     $nginx = nginx(redis => $redis, workers => 2, server => <<'END');
         location /rum { rum_beacon shop; rum_ack stored; }
         location /status { rum_status; }

@@ -5,6 +5,7 @@
 # distinct powers says which ones are in it; and if one were in it twice, the
 # sum would have fewer bits than the count says.
 #
+#   my $agg = aggregator(redis => $redis, conf => RumCounted::conf());
 #   my $load = RumLoad->start($port, $n, \&RumCounted::request, ...);
 #   RumCounted::check($nginx, 'after a kill', $load->wait);
 
@@ -19,6 +20,9 @@ use RumStatus;
 use RumTest;
 
 my $per_page = 24;
+
+# room for all pages
+sub conf { return "flush = 100ms\nlimit { page = 5000 }\n" }
 
 # three letters: digits would be grouped
 sub page {

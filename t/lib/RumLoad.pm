@@ -111,7 +111,7 @@ sub run {
 
         for my $lane (@lanes) {
             my $budget = $self->{rate}
-                ? $self->{rate} * (time - $begin) - $sent : 1e9;
+                ? ($self->{rate} * (time - $begin) - $sent) / @lanes : 1e9;
 
             $sent += $self->fill($lane, $budget);
             next if !$lane->{socket};
@@ -143,11 +143,11 @@ sub fill {
     my ($self, $lane, $budget) = @_;
     my $n = 0;
 
-    return 0 if $self->{stop} || !@{ $lane->{queue} } || $budget < 1;
+    return 0 if $self->{stop} || !@{ $lane->{queue} } || $budget <= 0;
 
     $lane->{socket} ||= $self->connect or return 0;
 
-    while ($n < $budget - 1 && @{ $lane->{queue} }
+    while ($n < $budget && @{ $lane->{queue} }
            && @{ $lane->{waiting} } < $self->{depth})
     {
         my $i = shift @{ $lane->{queue} };
