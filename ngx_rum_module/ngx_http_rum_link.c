@@ -8,21 +8,25 @@
 #define NGX_HTTP_RUM_LINK_BACKOFF_MIN  50
 #define NGX_HTTP_RUM_LINK_BACKOFF_MAX  5000
 #define NGX_HTTP_RUM_LINK_RECV         16384
-#define NGX_HTTP_RUM_LINK_HELLO        1024
+
+/* an argument of a directive is shorter than 4096 bytes, these are two */
+#define NGX_HTTP_RUM_LINK_HELLO        (2 * 4096 + 256)
 
 
 static void ngx_http_rum_link_connect(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_connected(ngx_http_rum_link_t *link);
 static ngx_int_t ngx_http_rum_link_hello(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_ready(ngx_http_rum_link_t *link);
-static ngx_int_t ngx_http_rum_link_welcome(ngx_http_rum_link_t *link,
-    u_char **pos, u_char *last);
+static ngx_int_t ngx_http_rum_link_welcome(ngx_http_rum_link_t *link);
 static ngx_int_t ngx_http_rum_link_replies(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_read_handler(ngx_event_t *rev);
 static void ngx_http_rum_link_write_handler(ngx_event_t *wev);
 static void ngx_http_rum_link_retry_handler(ngx_event_t *ev);
 static void ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_disconnect(ngx_http_rum_link_t *link);
+static void ngx_http_rum_link_quitting(ngx_http_rum_link_t *link);
+static ngx_msec_t ngx_http_rum_link_patience(ngx_http_rum_link_t *link,
+    ngx_msec_t timeout);
 static u_char *ngx_http_rum_link_bulk(u_char *p, const char *data,
     size_t len);
 
@@ -87,22 +91,19 @@ ngx_http_rum_link_connect(ngx_http_rum_link_t *link)
     c->read->handler = ngx_http_rum_link_read_handler;
     c->write->handler = ngx_http_rum_link_write_handler;
 
-    if (link->functions != NULL) {
-        link->reader = redisReaderCreateWithFunctions(link->functions);
+    /* nginx tells idle connections when the worker is to quit */
 
-    } else {
-        link->reader = redisReaderCreate();
-    }
+    c->idle = 1;
 
+    link->reader = redisReaderCreate();
     if (link->reader == NULL) {
         ngx_http_rum_link_close(link, "no memory");
         return;
     }
 
-    link->reader->privdata = link;
-
     if (rc == NGX_AGAIN) {
-        ngx_add_timer(c->write, link->redis->connect_timeout);
+        ngx_add_timer(c->write, ngx_http_rum_link_patience(link,
+                                              link->redis->connect_timeout));
         return;
     }
 
@@ -201,7 +202,8 @@ ngx_http_rum_link_hello(ngx_http_rum_link_t *link)
         return NGX_ERROR;
     }
 
-    ngx_add_timer(c->read, link->redis->timeout);
+    ngx_add_timer(c->read,
+                  ngx_http_rum_link_patience(link, link->redis->timeout));
 
     return NGX_OK;
 }
@@ -229,6 +231,20 @@ ngx_http_rum_link_ready(ngx_http_rum_link_t *link)
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
     }
+
+    /* from now on replies are the owner's */
+
+    if (link->functions != NULL) {
+        redisReaderFree(link->reader);
+
+        link->reader = redisReaderCreateWithFunctions(link->functions);
+        if (link->reader == NULL) {
+            ngx_http_rum_link_close(link, "no memory");
+            return;
+        }
+    }
+
+    link->reader->privdata = link;
 
     /* the descriptor is read from now on, so that a close is noticed */
 
@@ -277,7 +293,8 @@ ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
     /* silence is only suspicious while something is owed */
 
     if (!c->read->timer_set) {
-        ngx_add_timer(c->read, link->redis->timeout);
+        ngx_add_timer(c->read,
+                      ngx_http_rum_link_patience(link, link->redis->timeout));
     }
 
     return n;
@@ -315,7 +332,7 @@ ngx_http_rum_link_write_handler(ngx_event_t *wev)
 static void
 ngx_http_rum_link_read_handler(ngx_event_t *rev)
 {
-    u_char                buf[NGX_HTTP_RUM_LINK_RECV], *pos;
+    u_char                buf[NGX_HTTP_RUM_LINK_RECV];
     ssize_t               n;
     ngx_connection_t     *c;
     ngx_http_rum_link_t  *link;
@@ -329,9 +346,19 @@ ngx_http_rum_link_read_handler(ngx_event_t *rev)
     }
 
     if (c->close) {
-        /* idle connections are being closed: this one stays to the end */
         c->close = 0;
+        ngx_http_rum_link_quitting(link);
         return;
+    }
+
+    /* this may come before the write event that says "connected" */
+
+    if (link->state == NGX_HTTP_RUM_LINK_CONNECTING && link->handshake == 0) {
+        ngx_http_rum_link_connected(link);
+
+        if (link->peer.connection != c) {
+            return;
+        }
     }
 
     do {
@@ -347,18 +374,19 @@ ngx_http_rum_link_read_handler(ngx_event_t *rev)
             return;
         }
 
-        pos = buf;
-
-        if (link->state == NGX_HTTP_RUM_LINK_CONNECTING
-            && ngx_http_rum_link_welcome(link, &pos, buf + n) != NGX_OK)
+        if (redisReaderFeed(link->reader, (char *) buf, (size_t) n)
+            != REDIS_OK)
         {
+            ngx_http_rum_link_close(link, "no memory");
             return;
         }
 
-        if (redisReaderFeed(link->reader, (char *) pos, buf + n - pos)
-            != REDIS_OK
-            || ngx_http_rum_link_replies(link) != NGX_OK)
-        {
+        if (link->state == NGX_HTTP_RUM_LINK_CONNECTING) {
+            if (ngx_http_rum_link_welcome(link) != NGX_OK) {
+                return;
+            }
+
+        } else if (ngx_http_rum_link_replies(link) != NGX_OK) {
             return;
         }
 
@@ -370,55 +398,62 @@ ngx_http_rum_link_read_handler(ngx_event_t *rev)
     }
 
     if (link->outstanding == 0) {
-        if (rev->timer_set) {
+        if (rev->timer_set && link->state == NGX_HTTP_RUM_LINK_READY) {
             ngx_del_timer(rev);
         }
 
     } else {
-        ngx_add_timer(rev, link->redis->timeout);
+        ngx_add_timer(rev,
+                      ngx_http_rum_link_patience(link, link->redis->timeout));
     }
 }
 
 
 /*
- * The replies to the handshake are lines: "+OK" or "-ERR ...".  Nothing else
- * is sent before they are here.
+ * The replies to the handshake: all but errors are welcome.  Nothing else is
+ * sent before they are here.
  */
 
 static ngx_int_t
-ngx_http_rum_link_welcome(ngx_http_rum_link_t *link, u_char **pos,
-    u_char *last)
+ngx_http_rum_link_welcome(ngx_http_rum_link_t *link)
 {
-    u_char  *p, *end;
-    size_t   len;
+    void         *data;
+    redisReply   *reply;
+    redisReader  *reader;
 
-    p = *pos;
+    reader = link->reader;
 
-    while (p < last && link->handshake != 0) {
+    while (link->handshake != 0) {
+        data = NULL;
 
-        end = ngx_strlchr(p, last, LF);
-
-        if (end == NULL || *p != '+') {
-            end = (end == NULL) ? last : end;
-            len = ngx_min((size_t) (end - p), sizeof(link->error) - 1);
-            ngx_cpystrn(link->error, p, len + 1);
-
+        if (redisReaderGetReply(reader, &data) != REDIS_OK) {
+            ngx_cpystrn(link->error, (u_char *) reader->errstr,
+                        sizeof(link->error));
             ngx_http_rum_link_close(link, (char *) link->error);
             return NGX_ERROR;
         }
 
+        if (data == NULL) {
+            return NGX_OK;
+        }
+
+        reply = data;
+
+        if (reply->type == REDIS_REPLY_ERROR) {
+            ngx_cpystrn(link->error, (u_char *) reply->str,
+                        sizeof(link->error));
+            freeReplyObject(reply);
+            ngx_http_rum_link_close(link, (char *) link->error);
+            return NGX_ERROR;
+        }
+
+        freeReplyObject(reply);
         link->handshake--;
-        p = end + 1;
     }
 
-    *pos = p;
+    ngx_http_rum_link_ready(link);
 
-    if (link->handshake == 0) {
-        ngx_http_rum_link_ready(link);
-        return (link->state == NGX_HTTP_RUM_LINK_READY) ? NGX_OK : NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return (link->state == NGX_HTTP_RUM_LINK_READY) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -493,9 +528,9 @@ ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why)
 
     level = (link->failures == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
-    ngx_log_error(level, link->log, 0, "rum %s: redis \"%V\": %s, %ui outstanding",
-                  link->role, &link->redis->name, link->error,
-                  link->outstanding);
+    ngx_log_error(level, link->log, 0,
+                  "rum %s: redis \"%V\": %s, %ui outstanding", link->role,
+                  &link->redis->name, link->error, link->outstanding);
 
     link->failures++;
     link->outstanding = 0;
@@ -550,10 +585,7 @@ ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link)
     if (ngx_exiting) {
         delay = ngx_min(delay, 200);
 
-        if (link->quit == 0) {
-            link->quit = ngx_current_msec + NGX_HTTP_RUM_LINK_DRAIN;
-
-        } else if ((ngx_msec_int_t) (ngx_current_msec - link->quit) > 0) {
+        if (ngx_http_rum_link_patience(link, delay) < delay) {
             return;
         }
     }
@@ -561,6 +593,49 @@ ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link)
     delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
 
     ngx_add_timer(&link->retry, delay);
+}
+
+
+/*
+ * A worker that quits has so long for all that is left to do, whatever the
+ * timeouts are: what waits now waits no longer than that.
+ */
+
+static void
+ngx_http_rum_link_quitting(ngx_http_rum_link_t *link)
+{
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    if (c->read->timer_set) {
+        ngx_add_timer(c->read,
+                      ngx_http_rum_link_patience(link, link->redis->timeout));
+    }
+
+    if (c->write->timer_set) {
+        ngx_add_timer(c->write, ngx_http_rum_link_patience(link,
+                                              link->redis->connect_timeout));
+    }
+}
+
+
+static ngx_msec_t
+ngx_http_rum_link_patience(ngx_http_rum_link_t *link, ngx_msec_t timeout)
+{
+    ngx_msec_int_t  left;
+
+    if (!ngx_exiting) {
+        return timeout;
+    }
+
+    if (link->quit == 0) {
+        link->quit = ngx_current_msec + NGX_HTTP_RUM_LINK_DRAIN;
+    }
+
+    left = (ngx_msec_int_t) (link->quit - ngx_current_msec);
+
+    return ngx_min(timeout, (ngx_msec_t) ngx_max(left, 1));
 }
 
 
