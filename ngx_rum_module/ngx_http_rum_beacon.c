@@ -788,6 +788,7 @@ ngx_http_rum_beacon_wait(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 static void
 ngx_http_rum_beacon_stored(ngx_http_rum_waiter_t *waiter)
 {
+    ngx_int_t               rc;
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_rum_beacon_t  *b;
@@ -800,8 +801,14 @@ ngx_http_rum_beacon_stored(ngx_http_rum_waiter_t *waiter)
         ngx_del_timer(&b->timer);
     }
 
-    ngx_http_finalize_request(r, ngx_http_rum_answer_empty(r, &b->ctx,
-                                                     NGX_HTTP_RUM_ACCEPTED));
+    if (waiter->stored) {
+        rc = ngx_http_rum_answer_empty(r, &b->ctx, NGX_HTTP_RUM_ACCEPTED);
+
+    } else {
+        rc = ngx_http_rum_answer_unavailable(r, &b->ctx);
+    }
+
+    ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }
 

@@ -2,7 +2,7 @@
  * Delivery of events to Redis: see ngx_http_rum_delivery.h.
  */
 
-#include "ngx_http_rum_delivery.h"
+#include "ngx_http_rum_spool.h"
 
 #include <sys/random.h>
 
@@ -63,6 +63,12 @@ static ngx_int_t ngx_http_rum_delivery_ring(ngx_cycle_t *cycle,
 static void ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d);
 static u_char *ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring,
     size_t len);
+static void ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d,
+    u_char *p, size_t len, ngx_http_rum_waiter_t *waiter);
+static ngx_int_t ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
+    ngx_http_rum_partition_t *partition, size_t len,
+    ngx_http_rum_waiter_t *waiter);
+static ngx_uint_t ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring);
 static void ngx_http_rum_delivery_flush_handler(ngx_event_t *ev);
 static void ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n);
@@ -70,6 +76,7 @@ static void ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link,
     void *reply);
 static void ngx_http_rum_delivery_ready(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link);
+static void ngx_http_rum_delivery_secure(ngx_http_rum_ring_t *ring);
 
 static void *ngx_http_rum_delivery_create_string(const redisReadTask *task,
     char *str, size_t len);
@@ -101,6 +108,8 @@ static redisReplyObjectFunctions  ngx_http_rum_delivery_functions = {
 };
 
 static ngx_http_rum_delivery_t  *ngx_http_rum_delivery;
+
+static u_char  ngx_http_rum_encoded[RUM_ENTRY_MAX];
 
 
 ngx_int_t
@@ -148,6 +157,12 @@ ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
     link->functions = &ngx_http_rum_delivery_functions;
     link->log = cycle->log;
 
+    if (ngx_http_rum_spool_init_process(cycle, rmcf->spool, &d->writer)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ngx_http_rum_delivery = d;
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE, (ngx_int_t) d->ring.size);
 
@@ -177,6 +192,12 @@ ngx_http_rum_delivery_exit_process(void)
 
     ngx_http_rum_link_stop(&d->link);
 
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, - (ngx_int_t) left);
+
+    if (left != 0 && ngx_http_rum_spool_exists()) {
+        left -= ngx_http_rum_delivery_rescue(ring);
+    }
+
     if (left != 0) {
         ngx_log_error(NGX_LOG_CRIT, d->link.log, 0,
                       "rum delivery: %ui events of writer \"%V\" "
@@ -187,16 +208,42 @@ ngx_http_rum_delivery_exit_process(void)
         ngx_http_rum_stats_add(NGX_HTTP_RUM_LOST_EXIT, (ngx_int_t) left);
     }
 
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, - (ngx_int_t) left);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES,
                            - (ngx_int_t) ring->used);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE,
                            - (ngx_int_t) ring->size);
 
+    ngx_http_rum_spool_exit_process();
+
     ngx_free(ring->buf);
     ngx_free(ring->entries);
 
     ngx_http_rum_delivery = NULL;
+}
+
+
+/* what the ring holds goes to the spool; returns how much of it went */
+
+static ngx_uint_t
+ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring)
+{
+    ngx_uint_t                  i, n;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    n = 0;
+
+    for (i = ring->tail_entry; i != ring->head_entry; i++) {
+        entry = &ring->entries[i & ring->mask];
+
+        if (ngx_http_rum_spool_append(ring->buf + entry->offset, entry->len,
+                                      NULL)
+            == NGX_OK)
+        {
+            n++;
+        }
+    }
+
+    return n;
 }
 
 
@@ -259,15 +306,11 @@ ngx_int_t
 ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     ngx_http_rum_waiter_t *waiter)
 {
-    int                         n;
-    size_t                      len;
-    u_char                     *p;
-    ngx_http_rum_ring_t        *ring;
-    ngx_http_rum_delivery_t    *d;
-    ngx_http_rum_partition_t   *partition;
-    ngx_http_rum_ring_entry_t  *entry;
-
-    static u_char  encoded[RUM_ENTRY_MAX];
+    int                        n;
+    size_t                     len;
+    u_char                    *p;
+    ngx_http_rum_delivery_t   *d;
+    ngx_http_rum_partition_t  *partition;
 
     d = ngx_http_rum_delivery;
 
@@ -275,28 +318,90 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
         return NGX_BUSY;
     }
 
-    ring = &d->ring;
     partition = &d->partitions[hash % d->npartitions];
 
-    n = rum_entry_encode(event, encoded, sizeof(encoded));
+    n = rum_entry_encode(event, ngx_http_rum_encoded, RUM_ENTRY_MAX);
 
     if (n < 0) {
         return NGX_BUSY;
     }
 
+    /* who waits for an event to be safe does not wait for Redis to return */
+
+    if (waiter != NULL && d->link.state != NGX_HTTP_RUM_LINK_READY
+        && ngx_http_rum_delivery_spool(d, partition, (size_t) n, waiter)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
     len = rum_entry_resp_len(&partition->prefix, &d->writer,
                              partition->sequence + 1, (size_t) n);
 
-    p = ngx_http_rum_delivery_reserve(ring, len);
+    p = ngx_http_rum_delivery_reserve(&d->ring, len);
+
+    if (p == NULL) {
+        return ngx_http_rum_delivery_spool(d, partition, (size_t) n, waiter);
+    }
+
+    (void) rum_entry_resp(&partition->prefix, &d->writer,
+                          ++partition->sequence, ngx_http_rum_encoded,
+                          (size_t) n, p, len);
+
+    if (waiter != NULL) {
+        waiter->spoolable = 1;
+    }
+
+    ngx_http_rum_delivery_enter(d, p, len, waiter);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_QUEUED, 1);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rum_delivery_replay(const u_char *command, size_t len,
+    ngx_http_rum_waiter_t *waiter)
+{
+    u_char                   *p;
+    ngx_http_rum_delivery_t  *d;
+
+    d = ngx_http_rum_delivery;
+    p = ngx_http_rum_delivery_reserve(&d->ring, len);
 
     if (p == NULL) {
         return NGX_BUSY;
     }
 
-    partition->sequence++;
+    ngx_memcpy(p, command, len);
+    ngx_http_rum_delivery_enter(d, p, len, waiter);
 
-    (void) rum_entry_resp(&partition->prefix, &d->writer,
-                          partition->sequence, encoded, (size_t) n, p, len);
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_rum_delivery_has_time(void)
+{
+    ngx_http_rum_delivery_t  *d;
+
+    d = ngx_http_rum_delivery;
+
+    return d != NULL && d->link.state == NGX_HTTP_RUM_LINK_READY
+           && d->ring.used < d->ring.size / 4;
+}
+
+
+/* an entry whose bytes are in the ring becomes one of its entries */
+
+static void
+ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
+    size_t len, ngx_http_rum_waiter_t *waiter)
+{
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    ring = &d->ring;
 
     entry = &ring->entries[ring->head_entry & ring->mask];
     entry->offset = (uint32_t) (p - ring->buf);
@@ -311,7 +416,6 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     ring->head = (size_t) (p - ring->buf) + len;
     ring->used += len;
 
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_QUEUED, 1);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, 1);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, (ngx_int_t) len);
     ngx_http_rum_stats_max(NGX_HTTP_RUM_RING_HIGH, ring->used);
@@ -323,6 +427,33 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     if (!d->flush.posted) {
         ngx_post_event(&d->flush, &ngx_posted_events);
     }
+}
+
+
+static ngx_int_t
+ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
+    ngx_http_rum_partition_t *partition, size_t len,
+    ngx_http_rum_waiter_t *waiter)
+{
+    int  n;
+
+    static u_char  command[RUM_ENTRY_MAX + 1024];
+
+    if (!ngx_http_rum_spool_exists()) {
+        return NGX_BUSY;
+    }
+
+    n = rum_entry_resp(&partition->prefix, &d->writer,
+                       partition->sequence + 1, ngx_http_rum_encoded, len,
+                       command, sizeof(command));
+
+    if (n < 0
+        || ngx_http_rum_spool_append(command, (size_t) n, waiter) != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    partition->sequence++;
 
     return NGX_OK;
 }
@@ -368,6 +499,11 @@ ngx_http_rum_delivery_forget(ngx_http_rum_waiter_t *waiter)
     if (waiter->entry != NULL) {
         *waiter->entry = NULL;
         waiter->entry = NULL;
+    }
+
+    if (waiter->queue.next != NULL) {
+        ngx_queue_remove(&waiter->queue);
+        waiter->queue.next = NULL;
     }
 }
 
@@ -517,6 +653,7 @@ ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link, void *reply)
 
     if (waiter != NULL) {
         waiter->entry = NULL;
+        waiter->stored = 1;
         waiter->handler(waiter);
     }
 }
@@ -556,6 +693,43 @@ ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link)
     }
 
     ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_FAILURES, 1);
+
+    if (ngx_http_rum_spool_exists()) {
+        ngx_http_rum_delivery_secure(ring);
+    }
+}
+
+
+/*
+ * Whether Redis has what was sent is unknown: who waits is told when it is
+ * in the spool.  The entries stay in the ring as well, with the same ids.
+ */
+
+static void
+ngx_http_rum_delivery_secure(ngx_http_rum_ring_t *ring)
+{
+    ngx_uint_t                  i;
+    ngx_http_rum_waiter_t      *waiter;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    for (i = ring->tail_entry; i != ring->head_entry; i++) {
+        entry = &ring->entries[i & ring->mask];
+        waiter = entry->waiter;
+
+        if (waiter == NULL || !waiter->spoolable) {
+            continue;
+        }
+
+        if (ngx_http_rum_spool_append(ring->buf + entry->offset, entry->len,
+                                      waiter)
+            != NGX_OK)
+        {
+            return;
+        }
+
+        entry->waiter = NULL;
+        waiter->entry = NULL;
+    }
 }
 
 

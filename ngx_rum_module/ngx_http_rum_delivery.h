@@ -18,8 +18,9 @@
 
 
 /*
- * Somebody who waits until an event is stored.  The owner keeps it alive
- * until the handler was called or ngx_http_rum_delivery_forget().
+ * Somebody who waits until an event is stored: acknowledged by Redis, or on
+ * disk in the spool.  The owner keeps it alive until the handler was called
+ * or ngx_http_rum_delivery_forget().
  */
 typedef struct ngx_http_rum_waiter_s  ngx_http_rum_waiter_t;
 
@@ -28,7 +29,13 @@ typedef void (*ngx_http_rum_stored_pt)(ngx_http_rum_waiter_t *waiter);
 struct ngx_http_rum_waiter_s {
     ngx_http_rum_stored_pt    handler;
     void                     *data;
-    ngx_http_rum_waiter_t   **entry;        /* delivery's own */
+    unsigned                  stored:1;     /* set before the handler is
+                                               called */
+
+    /* delivery's own */
+    unsigned                  spoolable:1;  /* the spool will do as well */
+    ngx_http_rum_waiter_t   **entry;        /* in the ring, or NULL */
+    ngx_queue_t               queue;        /* in the spool, next or NULL */
 };
 
 
@@ -37,11 +44,18 @@ ngx_int_t ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
 void ngx_http_rum_delivery_exit_process(void);
 
 /*
- * NGX_OK, or NGX_BUSY when the ring is full.  hash chooses the partition;
- * waiter may be NULL.
+ * NGX_OK, or NGX_BUSY when neither the ring nor the spool takes it.  hash
+ * chooses the partition; waiter may be NULL.
  */
 ngx_int_t ngx_http_rum_delivery_push(const rum_event_t *event,
     ngx_uint_t hash, ngx_http_rum_waiter_t *waiter);
+
+/* one command from the spool; NGX_BUSY when the ring is full */
+ngx_int_t ngx_http_rum_delivery_replay(const u_char *command, size_t len,
+    ngx_http_rum_waiter_t *waiter);
+
+/* 1 if Redis takes events and the fresh ones leave room for others */
+ngx_uint_t ngx_http_rum_delivery_has_time(void);
 
 /* the handler will not be called any more */
 void ngx_http_rum_delivery_forget(ngx_http_rum_waiter_t *waiter);

@@ -4,7 +4,7 @@
  * ngx_http_rum_beacon.c; docs/directives.md is the reference.
  */
 
-#include "ngx_http_rum_delivery.h"
+#include "ngx_http_rum_spool.h"
 #include "ngx_http_rum_status.h"
 
 
@@ -12,6 +12,8 @@
 #define NGX_HTTP_RUM_RING_MIN        (1024 * 1024)
 #define NGX_HTTP_RUM_RING_MAX        (1024 * 1024 * 1024)
 #define NGX_HTTP_RUM_MAXLEN_DEFAULT  1000000
+#define NGX_HTTP_RUM_SPOOL_DEFAULT   (1024 * 1024 * 1024)
+#define NGX_HTTP_RUM_SPOOL_MIN       (1024 * 1024)
 
 
 static void *ngx_http_rum_create_main_conf(ngx_conf_t *cf);
@@ -28,6 +30,8 @@ static char *ngx_http_rum_redis_param(ngx_conf_t *cf,
     ngx_http_rum_main_conf_t *rmcf, ngx_str_t *param);
 static ngx_int_t ngx_http_rum_redis_number(ngx_str_t *value, ngx_uint_t min,
     ngx_uint_t max, ngx_uint_t *number);
+static char *ngx_http_rum_spool(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_rum_geoip(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rum_beacon(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -65,6 +69,13 @@ static ngx_command_t  ngx_http_rum_commands[] = {
     { ngx_string("rum_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_rum_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rum_spool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rum_spool,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -415,6 +426,81 @@ ngx_http_rum_redis_number(ngx_str_t *value, ngx_uint_t min, ngx_uint_t max,
     *number = (ngx_uint_t) n;
 
     return NGX_OK;
+}
+
+
+static char *
+ngx_http_rum_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_main_conf_t *rmcf = conf;
+
+    ngx_str_t              size, *value;
+    ngx_path_t            *path;
+    ngx_http_rum_spool_t  *spool;
+
+    if (rmcf->spool != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    spool = ngx_pcalloc(cf->pool, sizeof(ngx_http_rum_spool_t));
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (spool == NULL || path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->name = value[1];
+
+    if (path->name.len > 1 && path->name.data[path->name.len - 1] == '/') {
+        path->name.len--;
+        path->name.data[path->name.len] = '\0';
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+
+    spool->path = path;
+    spool->max = NGX_HTTP_RUM_SPOOL_DEFAULT;
+
+    if (cf->args->nelts == 3) {
+        if (ngx_strncmp(value[2].data, "max=", 4) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        size.data = value[2].data + 4;
+        size.len = value[2].len - 4;
+        spool->max = ngx_parse_offset(&size);
+
+        if (spool->max < NGX_HTTP_RUM_SPOOL_MIN) {
+            return "has a \"max\" that is not a size of 1m or more";
+        }
+    }
+
+    /* nginx makes the folder, for the user of the workers */
+
+    if (ngx_add_path(cf, &spool->path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+#if (NGX_THREADS)
+
+    spool->thread_pool = ngx_thread_pool_add(cf, NULL);
+    if (spool->thread_pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+#endif
+
+    rmcf->spool = spool;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -27,12 +27,16 @@
 #define NGX_HTTP_RUM_PRIVACY_STRICT   2
 
 
+typedef struct ngx_http_rum_spool_s  ngx_http_rum_spool_t;
+
+
 typedef struct {
     ngx_http_rum_redis_t         *redis;        /* rum_redis, or NULL */
     ngx_uint_t                    partitions;
     ngx_uint_t                    maxlen;
     size_t                        ring;
 
+    ngx_http_rum_spool_t         *spool;        /* NULL: none */
     ngx_http_rum_geoip_t         *geoip;        /* NULL: none configured */
 
     ngx_shm_zone_t               *stats;

@@ -9,7 +9,7 @@
  * A reload after a package upgrade may bring new code to an old zone of the
  * same size; a zone of another layout is left and begun anew.
  */
-#define NGX_HTTP_RUM_STATS_LAYOUT  1
+#define NGX_HTTP_RUM_STATS_LAYOUT  2
 #define NGX_HTTP_RUM_STATS_SLOTS   128
 
 
@@ -70,11 +70,18 @@ static const ngx_http_rum_stats_name_t
     { rum_string("redis"), rum_string("errors") },
     { rum_string("geoip"), rum_string("reloads") },
     { rum_string("geoip"), rum_string("failures") },
+    { rum_string("spool"), rum_string("written") },
+    { rum_string("spool"), rum_string("replayed") },
+    { rum_string("spool"), rum_string("refused") },
+    { rum_string("spool"), rum_string("torn") },
+    { rum_string("spool"), rum_string("errors") },
     { rum_string("redis"), rum_string("links") },
     { rum_string("ring"), rum_string("events") },
     { rum_string("ring"), rum_string("bytes") },
     { rum_string("ring"), rum_string("size") },
     { rum_string("ring"), rum_string("high_water") },
+    { rum_string("spool"), rum_string("bytes") },
+    { rum_string("spool"), rum_string("high_water") },
     { rum_string("geoip"), rum_string("built") }
 };
 
@@ -299,7 +306,9 @@ ngx_http_rum_stats_collect(rum_report_figure_t *figures)
         for (k = 0; k < NGX_HTTP_RUM_STATS_SLOTS; k++) {
             value = slots[k].figures[i];
 
-            if (i == NGX_HTTP_RUM_RING_HIGH) {
+            if (i == NGX_HTTP_RUM_RING_HIGH || i == NGX_HTTP_RUM_SPOOL_BYTES
+                || i == NGX_HTTP_RUM_SPOOL_HIGH)
+            {
                 sum = ngx_max(sum, value);
 
             } else if (i == NGX_HTTP_RUM_GEOIP_BUILT) {
@@ -314,6 +323,7 @@ ngx_http_rum_stats_collect(rum_report_figure_t *figures)
         f->group = ngx_http_rum_figure_names[i].group;
         f->name = ngx_http_rum_figure_names[i].name;
         f->value = sum;
+        f->gauge = (i >= NGX_HTTP_RUM_REDIS_LINKS);
     }
 
     return n;

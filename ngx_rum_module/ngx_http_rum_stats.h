@@ -48,12 +48,19 @@ typedef enum {
     NGX_HTTP_RUM_REDIS_ERRORS,          /* error replies: -OOM, -LOADING */
     NGX_HTTP_RUM_GEOIP_RELOADS,
     NGX_HTTP_RUM_GEOIP_FAILURES,
+    NGX_HTTP_RUM_SPOOL_WRITTEN,         /* events */
+    NGX_HTTP_RUM_SPOOL_REPLAYED,        /* events put into a ring again */
+    NGX_HTTP_RUM_SPOOL_REFUSED,         /* events: full, or a broken disk */
+    NGX_HTTP_RUM_SPOOL_TORN,            /* files cut short or damaged */
+    NGX_HTTP_RUM_SPOOL_ERRORS,          /* system calls that failed */
 
     NGX_HTTP_RUM_REDIS_LINKS,           /* gauges from here: links up */
     NGX_HTTP_RUM_RING_EVENTS,
     NGX_HTTP_RUM_RING_BYTES,
     NGX_HTTP_RUM_RING_SIZE,
     NGX_HTTP_RUM_RING_HIGH,             /* most bytes ever in one ring */
+    NGX_HTTP_RUM_SPOOL_BYTES,           /* of all files, as seen last */
+    NGX_HTTP_RUM_SPOOL_HIGH,
     NGX_HTTP_RUM_GEOIP_BUILT,           /* Unix time of the oldest database */
     NGX_HTTP_RUM_FIGURE_LAST
 } ngx_http_rum_figure_e;
