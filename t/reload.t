@@ -1,0 +1,276 @@
+# Reload, quit and death of workers: what was answered 204 is in Redis, once;
+# counters go on; a worker that quits delivers what it holds, for a bounded
+# time, and says what it could not; what a killed one held is counted.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use POSIX qw(_exit);
+use Test::More;
+use RumTest;
+
+my $server = <<'SERVER';
+    location /rum { rum_beacon shop; }
+    location /status { rum_status; }
+SERVER
+
+# Clients that post until they are told to stop; what was answered 204 is
+# returned by stop_load, as view => 1.
+sub start_load {
+    my ($nginx, $clients) = @_;
+    my @load;
+
+    for my $n (1 .. $clients) {
+        my $file = tmp("load$n");
+        my $pid;
+
+        spew($file, '');
+        defined($pid = fork) or die "fork: $!";
+
+        if ($pid == 0) {
+            $SIG{TERM} = 'DEFAULT';
+            eval { client($nginx, $n, $file) };
+            print STDERR $@ if $@;
+            _exit($@ ? 1 : 0);
+        }
+
+        RumTest::watch($pid);
+        push @load, { pid => $pid, file => $file };
+    }
+
+    return \@load;
+}
+
+# a request that failed because its connection was closed is not counted: it
+# may or may not be in Redis
+sub client {
+    my ($nginx, $n, $file) = @_;
+    my ($c, $i, $done) = (undef, 0, 0);
+
+    open my $out, '>>', $file or die "$file: $!";
+    $out->autoflush(1);
+
+    until (-e "$file.stop") {
+        my $view = "load-$n-" . ++$i;
+        my $r;
+
+        $c ||= $nginx->client;
+        $r = $c->request('POST', '/rum', body =>
+                         beacon_json({ view => $view, session => "s$n" }));
+        print $out "$view\n" if $r->{status} == 204;
+        print $out "bad $r->{status}\n"
+            if $r->{status} != 204 && $r->{status} != 0;
+        $c = undef if $r->{status} == 0
+                      || lc($r->{headers}{connection} // '') eq 'close';
+    }
+}
+
+sub progress {
+    my ($load) = @_;
+    my $n = 0;
+
+    $n += () = slurp($_->{file}) =~ /\n/g for @$load;
+    return $n;
+}
+
+sub stop_load {
+    my ($load) = @_;
+
+    spew("$_->{file}.stop", '') for @$load;
+    RumTest::reap($_->{pid}, 30) for @$load;
+    return map { split /\n/, slurp($_->{file}) } @$load;
+}
+
+# the total over all workers, past and present
+sub figures { return $_[0]->figures || {} }
+
+
+sub successor {
+    my ($nginx, $worker) = @_;
+
+    return grep { $_ != $worker } $nginx->workers;
+}
+
+
+# reload under load
+
+{
+    my $redis = redis();
+    my $nginx = nginx(redis => $redis, server => $server, workers => 3,
+                      redis_options => 'partitions=2');
+    my ($load, @answers, %stored, @events, %ids, $accepted);
+
+    $load = start_load($nginx, 4);
+
+    for my $round (1 .. 5) {
+        my $before = progress($load);
+        wait_for(sub { progress($load) > $before + 50 })
+            or fail("no progress in round $round");
+        $nginx->reload;
+    }
+
+    @answers = stop_load($load);
+    is_deeply([ grep { /^bad/ } @answers ], [], 'nothing but 204');
+    cmp_ok(scalar @answers, '>', 250, @answers . ' beacons in 5 reloads');
+    ok(wait_for(sub {
+        my $f = figures($nginx);
+        $f->{ring}{events} == 0 && $f->{events}{stored} >= @answers;
+    }, 30), 'all are stored');
+
+    @events = map { $redis->events($_) } 0 .. 1;
+    $stored{$_->{e}{view}}++ for @events;
+    $ids{$_->{id} . $_->{e}{session}}++ for @events;
+    is_deeply([ grep { !$stored{$_} } @answers ], [],
+              'each 204 is in Redis');
+    is_deeply([ grep { $_ > 1 } values %stored ], [], 'exactly once');
+    is_deeply([ grep { $_ > 1 } values %ids ], [], 'under its own id');
+
+    for my $partition (0 .. 1) {
+        my (%next, @gaps);
+
+        for my $event ($redis->events($partition)) {
+            push @gaps, $event->{id}
+                if $event->{sequence} != ++$next{$event->{writer}};
+        }
+
+        cmp_ok(keys %next, '>', 3, "partition $partition: many writers");
+        is("@gaps", '', 'each counts without a gap');
+    }
+
+    # a slot of an old worker is shared with a new one, nothing is forgotten
+    $accepted = figures($nginx)->{beacons}{accepted};
+    is($accepted, scalar @events, 'counters survive reloads');
+    is(figures($nginx)->{events}{lost_exit}, 0, 'nothing was lost');
+
+    ok(wait_for(sub { figures($nginx)->{redis}{links} == 3 }),
+       'a link for each worker');
+    is(figures($nginx)->{ring}{size}, 3 * 16 * 1048576, 'and a ring');
+
+    # the settings of rum_redis change with a reload
+    $nginx->write_conf(redis_options => 'partitions=2 ring=2m');
+    $nginx->reload(gone => 1);
+    is(figures($nginx)->{ring}{size}, 3 * 2 * 1048576,
+       'a ring of another size after a reload');
+    is(figures($nginx)->{beacons}{accepted}, $accepted,
+       'which begins with the old figures');
+
+    # without any beacon location, and back
+    $nginx->write_conf(server => 'location / { return 204; }');
+    $nginx->reload(gone => 1);
+    is($nginx->get('/rum')->{status}, 204, 'without a beacon location');
+    $nginx->write_conf(server => $server);
+    $nginx->reload(gone => 1);
+    is($nginx->beacon('/rum')->{status}, 204, 'and with one again');
+    is($nginx->quit, 0, 'quit');
+}
+
+
+# quit, while Redis is away and comes back
+
+{
+    my $redis = redis();
+    my $nginx = nginx(redis => $redis, server => $server, workers => 2);
+    my (%views, $pid, $status);
+
+    $redis->stop;
+
+    for my $n (1 .. 30) {
+        $views{"quit-$n"} = 1;
+        is($nginx->beacon('/rum', { view => "quit-$n" })->{status}, 204,
+           'while Redis is away') if $n % 10 == 0;
+        $nginx->beacon('/rum', { view => "quit-$n" }) if $n % 10;
+    }
+
+    $pid = $nginx->pid;
+    kill 'QUIT', $pid;
+    ok(wait_for(sub { !RumTest::Http->new($nginx->port)->socket }),
+       'nginx is quitting');
+    $redis->start;
+    $status = RumTest::reap($pid, 60);
+    is($status, 0, 'it ends when Redis is back');
+
+    my @events = $redis->events;
+    delete $views{$_->{e}{view}} for @events;
+    is(join(' ', %views), '', 'with all of them delivered');
+    is(scalar @events, 30, 'once');
+    unlike($nginx->log, qr/not acknowledged/, 'and no complaint');
+}
+
+
+# quit, while Redis is silent for ever
+
+{
+    my $fake = fake_redis(sub {
+        my ($conn, $mode, @command) = @_;
+        return uc $command[0] eq 'XADD' ? undef : $conn->ok(@command);
+    });
+    my $nginx = nginx(redis => $fake, server => $server,
+                      redis_options => 'timeout=1h connect_timeout=1h');
+
+    $nginx->beacon('/rum') for 1 .. 3;
+    wait_for(sub { @{ $fake->commands('XADD') } == 3 });
+    is($nginx->quit, 0, 'a silent Redis does not hold nginx for an hour');
+    like($nginx->log,
+         qr/\[crit\].*delivery: 3 events of writer "\w+" were not ack/,
+         'which says what it could not deliver');
+}
+
+
+# fast shutdown
+
+{
+    my $fake = fake_redis(sub { return undef });
+    my $nginx = nginx(redis => $fake, server => $server);
+
+    $nginx->beacon('/rum') for 1 .. 2;
+    is($nginx->stop, 0, 'a fast shutdown');
+    like($nginx->log, qr/\[crit\].*rum delivery: 2 events/,
+         'says it as well');
+}
+
+
+# a worker that quits with a reload says it in the figures too, a killed one
+# when its place is taken
+
+{
+    my $fake = fake_redis(sub {
+        my ($conn, $mode, @command) = @_;
+
+        return $conn->ok(@command) if uc $command[0] ne 'XADD' || $mode;
+        return undef;
+    });
+    my $nginx = nginx(redis => $fake, server => $server,
+                      redis_options => 'timeout=60s');
+    my ($worker) = $nginx->workers;
+
+    allow_log(qr/\[alert\].*process \d+ exited on signal 9/);
+
+    is($nginx->beacon('/rum')->{status}, 204, 'an event') for 1 .. 4;
+    is(figures($nginx)->{ring}{events}, 4, 'four are in the ring');
+    kill 'KILL', $worker;
+    ok(wait_for(sub { successor($nginx, $worker) }),
+       'a killed worker has a successor');
+    ok(wait_for(sub { (figures($nginx)->{events}{lost_crash} // 0) == 4 }),
+       'which counts what it held as lost');
+    is(figures($nginx)->{ring}{events}, 0, 'and begins with an empty ring');
+    is(figures($nginx)->{events}{queued}, 4, 'and the old counters');
+    like($nginx->log, qr/\[crit\].*worker process $worker died with 4 events/,
+         'the log says so');
+
+    $fake->mode('works');
+    is($nginx->beacon('/rum')->{status}, 204, 'the next event');
+    ok(wait_for(sub { figures($nginx)->{events}{stored} == 1 }),
+       'is delivered');
+
+    # with nothing in the ring nothing is lost
+    ($worker) = $nginx->workers;
+    kill 'KILL', $worker;
+    ok(wait_for(sub { successor($nginx, $worker) }),
+       'killed again');
+    ok(wait_for(sub { (figures($nginx)->{redis}{links} // 0) == 1 }),
+       'one link again');
+    is(figures($nginx)->{events}{lost_crash}, 4, 'but nothing was lost');
+}
+
+finish();
