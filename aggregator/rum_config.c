@@ -34,7 +34,7 @@ typedef struct {
 static cfg_t *rum_config_parse(const char *file);
 static cfg_t *rum_config_define(void);
 static char *rum_config_load(const char *file, size_t *len);
-static void rum_config_drop_semicolons(char *text, size_t len);
+static void rum_config_clean(char *text, size_t len);
 static void rum_config_error(cfg_t *cfg, const char *fmt, va_list args);
 static int rum_config_check_duration(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt);
@@ -219,7 +219,7 @@ rum_config_parse(const char *file)
     rc = CFG_SUCCESS;
 
     if (len > 0) {
-        rum_config_drop_semicolons(text, len);
+        rum_config_clean(text, len);
 
         in = fmemopen(text, len, "r");
         rc = in != NULL ? cfg_parse_fp(cfg, in) : CFG_FILE_ERROR;
@@ -346,50 +346,56 @@ rum_config_load(const char *file, size_t *len)
 
 
 /*
- * libconfuse knows no terminator, but hands that write nginx.conf put one:
- * semicolons outside of strings and comments become spaces.
+ * Hands that write nginx.conf put semicolons, which libconfuse does not know,
+ * and it loses count of lines in comments: both become spaces, but for what
+ * is in strings.
  */
 
 static void
-rum_config_drop_semicolons(char *text, size_t len)
+rum_config_clean(char *text, size_t len)
 {
-    char    quote, c, next;
+    char    state, c, next;
     size_t  i;
 
-    quote = 0;
+    state = 0;
 
     for (i = 0; i < len; i++) {
         c = text[i];
         next = i + 1 < len ? text[i + 1] : '\0';
 
-        if (quote == '\n') {
-            quote = c == '\n' ? 0 : quote;
-
-        } else if (quote == '*') {
-            if (c == '*' && next == '/') {
-                quote = 0;
-                i++;
-            }
-
-        } else if (quote != 0) {
+        if (state == '"' || state == '\'') {
             if (c == '\\') {
                 i++;
 
-            } else if (c == quote) {
-                quote = 0;
+            } else if (c == state) {
+                state = 0;
             }
 
-        } else if (c == '"' || c == '\'') {
-            quote = c;
+            continue;
+        }
+
+        if (state == '#') {
+            state = c == '\n' ? 0 : state;
+
+        } else if (state == '*') {
+            if (c == '*' && next == '/') {
+                text[i++] = ' ';
+                state = 0;
+            }
 
         } else if (c == '#' || (c == '/' && next == '/')) {
-            quote = '\n';
+            state = '#';
 
         } else if (c == '/' && next == '*') {
-            quote = '*';
-            i++;
+            text[i++] = ' ';
+            state = '*';
 
-        } else if (c == ';') {
+        } else if (c != ';') {
+            state = c == '"' || c == '\'' ? c : 0;
+            continue;
+        }
+
+        if (text[i] != '\n') {
             text[i] = ' ';
         }
     }

@@ -128,9 +128,11 @@ sub caught_up {
 # the names of the partition's keys that match a pattern
 sub names {
     my ($self, $pattern) = @_;
+    my ($partition) = $self->{key} =~ /(\d+)/;
+    my @names = sort @{ $self->{redis}->command('KEYS',
+        "rum:\\{$partition}:$pattern") };
 
-    return sort @{ $self->{redis}->command('KEYS',
-        'rum:\\{' . ($self->{key} =~ /(\d+)/)[0] . "}:$pattern") };
+    return @names;
 }
 
 

@@ -1,0 +1,142 @@
+# What is past a limit is counted as that: values as "(other)", names and
+# broken entries in the aggregator's health.  Nothing stops it.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use Time::HiRes qw(time);
+
+use RumStream;
+use RumTest;
+
+my $redis = redis();
+my $stream = RumStream->new($redis);
+my $agg = aggregator(redis => $redis, conf => <<'END');
+flush = 20ms
+rollup = { "page", "country", "page,country" }
+limit { default = 5  country = 3  dimensions = 2  metrics = 2  sites = 2 }
+recent { time = 30m  views = 10 }
+END
+
+sub beacons { return $stream->total($_[0], 'beacons') }
+
+
+# ---------------------------------------------------------------- values
+
+$stream->add({ page => "/$_", view => "v$_", metrics => { lcp => 100 * $_ },
+               dims => { country => "C$_" } }) for 1 .. 8;
+ok($stream->caught_up, 'eight pages, eight countries');
+
+is_deeply(beacons('page'), { (map { ("/$_" => 1) } 1 .. 5), '(other)' => 3 },
+          'the first five pages have their own rows');
+is_deeply(beacons('country'), { C1 => 1, C2 => 1, C3 => 1, '(other)' => 5 },
+          'a dimension can have its own limit');
+is(beacons('page,country')->{'(other)'}, 3, 'a pair is limited too');
+is_deeply([ @{ $stream->total('page', 'lcp')->{'(other)'} }{qw(count sum)} ],
+          [ 3, 2100 ], 'metrics go where the beacons go');
+is(beacons('all')->{'*'}, 8, 'all are in "all"');
+cmp_ok($stream->health('other'), '>', 0, 'and health says so');
+
+$stream->add({ page => '/7', view => 'v7', seq => 1,
+               metrics => { lcp => 1 }, dims => { country => 'C7' } });
+$stream->add({ page => '/2', view => 'v2', seq => 1,
+               metrics => { lcp => 2 }, dims => { country => 'C2' } });
+ok($stream->caught_up, 'two values are replaced');
+is_deeply([ @{ $stream->total('page', 'lcp')->{'(other)'} }{qw(count sum)} ],
+          [ 3, 1401 ], 'one among the others');
+is_deeply([ @{ $stream->total('page', 'lcp')->{'/2'} }{qw(count sum)} ],
+          [ 1, 2 ], 'one in its own row');
+
+$agg->restart;
+$stream->add({ page => $_ }) for '/5', '/9';
+ok($stream->caught_up, 'more after a restart');
+is_deeply(beacons('page'), { '/1' => 1, '/2' => 2, '/3' => 1, '/4' => 1,
+                             '/5' => 2, '(other)' => 5 },
+          'who has a row keeps it');
+is(beacons('country')->{'(unknown)'}, 2,
+   'what is not said does not count as a value');
+
+
+# ----------------------------------------------------------------- names
+
+$stream->add({ dims => { one => 'a', two => 'b' } });
+$stream->add({ dims => { one => 'a', three => 'c' },
+               metrics => { m1 => 1, m2 => 2 } });
+$stream->add({ metrics => { m1 => 1, m3 => 3, lcp => 1 } });
+$stream->add({ metrics => { m2 => 1, 'no good' => 3, neg => -1 } });
+ok($stream->caught_up, 'own dimensions and metrics');
+is_deeply([ grep { /:(?:one|two|three):beacons$/ }
+            $stream->names('total:*') ],
+          [ map { $stream->key("total:0:shop:$_:beacons") } qw(one two) ],
+          'two own dimensions');
+is_deeply([ sort map { /:all:([^:]+)$/ ? $1 : () }
+            @{ [ $stream->names('total:0:shop:all:*') ] } ],
+          [ qw(beacons lcp m1 m2 views) ], 'two own metrics, and lcp');
+is($stream->health('dropped'), 4, 'the rest is dropped, and counted');
+
+$stream->add({ site => $_ }) for qw(b c d);
+ok($stream->caught_up, 'three more sites');
+is($stream->rollup('total', 0, 'b', 'all', 'beacons')->{'*'}, 1,
+   'the second site has its rollups');
+is($stream->rollup('total', 0, '(other)', 'all', 'beacons')->{'*'}, 2,
+   'the others share some');
+
+
+# -------------------------------------------------------------- forgotten
+
+is($stream->health('forgotten'), 0, 'nothing was forgotten so far');
+$stream->add({ page => '/1', view => "w$_", metrics => { fcp => 1 } })
+    for 1 .. 30;
+$stream->add({ page => '/1', view => 'w1', seq => 1,
+               metrics => { fcp => 2 } });
+$stream->add({ page => '/1', view => 'w30', seq => 1,
+               metrics => { fcp => 2 } });
+ok($stream->caught_up, 'more views than are remembered');
+is($stream->total('page', 'fcp')->{'/1'}{count}, 31,
+   'the oldest cannot be replaced, the newest can');
+cmp_ok($stream->health('forgotten'), '>=', 20, 'which is counted');
+
+
+# --------------------------------------------------------------- rejected
+
+my $good = packed({ t => int(time * 1000), site => 'shop', page => '/1' });
+my $lost = $stream->health('lost');
+
+$stream->raw('r-1', "\xc1 not MessagePack");
+$stream->raw('r-2', packed({ t => 1, page => '/1' }));
+$stream->raw('r-3', packed({ t => str('now'), site => 'shop' }));
+$stream->raw('r-4', packed({ t => int(time + 3 * 86400) * 1000,
+                             site => 'shop', page => '/1' }));
+$stream->raw('r-5', $good . 'x');
+$stream->raw('r-6', undef);
+$stream->raw(undef, $good);
+$stream->raw($_, $good) for '', '-', 'r', 'r-', 'r-0', 'r-x', 'r_1-1',
+    'r-99999999999999999999', 'x' x 40 . '-1';
+$stream->raw('r-7', $good);
+ok($stream->caught_up, 'a dozen entries that are none, and a good one');
+
+my @rejected = @{ $redis->command('XRANGE', $stream->key('rejected'),
+                                  '-', '+') };
+my %first = @{ $rejected[0][1] };
+
+is(scalar @rejected, 16, 'they are set aside');
+is($stream->health('rejected'), 16, 'and counted');
+is($first{id}, 'r-1', 'with their id');
+is($first{e}, "\xc1 not MessagePack", 'and event');
+ok($first{error}, 'and what was wrong');
+like($first{entry}, qr/^\d+-\d+$/, 'and where they were');
+is($stream->health('lost'), $lost, 'they are not lost');
+is(beacons('page')->{'/1'}, 34, 'the good one is counted');
+
+$redis->command('EVAL', 'for i = 1, 3000 do redis.call("XADD", KEYS[1], "*",'
+                . ' "id", "s-" .. i, "e", "x") end', 1,
+                $stream->key('events'));
+ok($stream->caught_up, 'thousands of them');
+cmp_ok($redis->command('XLEN', $stream->key('rejected')), '<=', 1200,
+       'about the last thousand is kept');
+is($stream->health('rejected'), 3016, 'all are counted');
+ok($agg->alive, 'and it goes on');
+
+finish();
