@@ -9,7 +9,6 @@ use warnings;
 
 use lib 't/lib';
 use Test::More;
-use Time::HiRes qw(time);
 use RumTest;
 use RumLoad;
 use RumMmdb;

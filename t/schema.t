@@ -116,7 +116,8 @@ sub compare {
     }
 
     push @wrong, "$where: only status has $_"
-        for keys %{ $s->{counters} }, map { keys %$_ } values %{ $s->{metrics} };
+        for keys %{ $s->{counters} },
+            map { keys %$_ } values %{ $s->{metrics} };
 
     return @wrong;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Reads ngx_rum's rollups out of Redis, knowing nothing but docs/redis-schema.md.
+"""Reads ngx_rum's rollups in Redis, knowing nothing but docs/redis-schema.md.
 
     schema_reader.py --port 6379 --partitions 2 --res 1m --from T --to T
     schema_reader.py --port 6379 --partitions 2 --events
@@ -206,7 +206,8 @@ class Reader:
         for value, packed in self.rollup(site, dimension, metric):
             n = msgpack.unpackb(packed)
             expect(isinstance(n, int), "a counter that is no integer")
-            counters = into.setdefault(value.decode(), dict.fromkeys(COUNTERS, 0))
+            counters = into.setdefault(value.decode(),
+                                       dict.fromkeys(COUNTERS, 0))
             counters[metric.decode()] += n
 
     def read_metric(self, site, dimension, metric):

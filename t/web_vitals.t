@@ -29,7 +29,8 @@ sub lines {
     my ($name) = @_;
 
     return map { json_decode($_) }
-           grep { /"session": ?"(?:wv|hm)-/ } split /\n/, slurp("$folder/$name");
+           grep { /"session": ?"(?:wv|hm)-/ }
+           split /\n/, slurp("$folder/$name");
 }
 
 my @rows = lines('web-vitals.jsonl');
@@ -147,7 +148,8 @@ sub check_beacons {
     my ($name, $status, $last, $errors) = @_;
     my (%left, @wrong, %sum, %views);
 
-    $left{$_} = { %{ $status->{metrics}{$_} } } for keys %{ $status->{metrics} };
+    $left{$_} = { %{ $status->{metrics}{$_} } }
+        for keys %{ $status->{metrics} };
 
     for my $page (sort keys %$last) {
         for my $metric (sort keys %{ $last->{$page} }) {

@@ -98,7 +98,8 @@ sub check {
     }
 
     ok(!@lost, "$name: all $answers{204} beacons with a 204 are counted")
-        or diag(@lost . ' are not: ' . join ' ', grep { defined } @lost[0 .. 20]);
+        or diag(@lost . ' are not: '
+                . join ' ', grep { defined } @lost[0 .. 20]);
     ok(!@extra && !@twice, "$name: none is counted twice")
         or diag(join "\n", map({ "$_ was never sent" } @extra),
                 grep { defined } @twice[0 .. 20]);

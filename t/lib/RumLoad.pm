@@ -24,7 +24,7 @@ use warnings;
 use IO::Socket::INET;
 use POSIX qw(_exit);
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 
 my $number = 0;
 

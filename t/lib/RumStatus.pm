@@ -14,7 +14,7 @@ use warnings;
 use Exporter qw(import);
 use RumTest;
 
-our @EXPORT = qw(status wrong_values nearest_rank);
+our @EXPORT = qw(status wrong_values);
 
 # thresholds of Web Vitals: good up to the first, poor above the second
 my %thresholds = (lcp => [2500, 4000], inp => [200, 500], cls => [0.1, 0.25],
