@@ -598,7 +598,8 @@ ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link)
 
 /*
  * A worker that quits has so long for all that is left to do, whatever the
- * timeouts are: what waits now waits no longer than that.
+ * timeouts are.  What waits gets half of that: a connection that is silent
+ * leaves time to try another one.
  */
 
 static void
@@ -635,7 +636,7 @@ ngx_http_rum_link_patience(ngx_http_rum_link_t *link, ngx_msec_t timeout)
 
     left = (ngx_msec_int_t) (link->quit - ngx_current_msec);
 
-    return ngx_min(timeout, (ngx_msec_t) ngx_max(left, 1));
+    return ngx_min(timeout, (ngx_msec_t) ngx_max(left / 2, 1));
 }
 
 

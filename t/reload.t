@@ -217,6 +217,31 @@ sub successor {
 }
 
 
+# quit, while a connection is silent but Redis is not
+
+{
+    my $fake = fake_redis(sub {
+        my ($conn, $mode, @command) = @_;
+        return $conn->ok(@command) if uc $command[0] ne 'XADD' || $mode;
+        return undef;
+    });
+    my $nginx = nginx(redis => $fake, server => $server,
+                      redis_options => 'timeout=1h connect_timeout=1h');
+    my $pid = $nginx->pid;
+
+    $nginx->beacon('/rum') for 1 .. 3;
+    wait_for(sub { @{ $fake->commands('XADD') } == 3 });
+    kill 'QUIT', $pid;
+    ok(wait_for(sub { $nginx->log =~ /gracefully shutting down/ }),
+       'nginx is quitting');
+    $fake->mode('works');
+    is(RumTest::reap($pid, 60), 0, 'it ends');
+    is(scalar @{ $fake->commands('XADD') }, 6,
+       'after it has tried another connection');
+    unlike($nginx->log, qr/not acknowledged/, 'and delivered all');
+}
+
+
 # fast shutdown
 
 {
