@@ -88,6 +88,9 @@ typedef struct {
     rum_str_t             last;
     uint32_t              depth;
     rum_entry_open_t      open[MSGPACK_EMBED_STACK_SIZE];
+
+    /* by type: where the key that comes next most likely is */
+    const rum_entry_field_t  *next[RUM_ITEM_LAST];
 } rum_entry_in_t;
 
 
@@ -99,9 +102,11 @@ struct rum_entry_decoder_s {
 static int rum_entry_refuse(rum_entry_in_t *in, const char *error);
 static int rum_entry_begin(rum_entry_in_t *in, rum_item_e type, void *base,
     uint32_t n, rum_item_t *item);
-static void rum_entry_next(rum_entry_in_t *in);
+static void rum_entry_complete(rum_entry_in_t *in);
 static rum_item_e rum_entry_parent(rum_entry_in_t *in);
 static rum_item_e rum_entry_named(rum_entry_in_t *in);
+static const rum_entry_field_t *rum_entry_find(rum_entry_in_t *in,
+    rum_item_e type, const rum_str_t *key);
 static int rum_entry_element(rum_entry_in_t *in, rum_item_e type,
     uint32_t *count, uint32_t max, void *elements, size_t size, uint32_t n,
     rum_item_t *item);
@@ -332,7 +337,7 @@ rum_entry_begin(rum_entry_in_t *in, rum_item_e type, void *base, uint32_t n,
 /* an item of the innermost container is complete */
 
 static void
-rum_entry_next(rum_entry_in_t *in)
+rum_entry_complete(rum_entry_in_t *in)
 {
     if (--in->open[in->depth - 1].left == 0) {
         in->depth--;
@@ -354,17 +359,45 @@ rum_entry_named(rum_entry_in_t *in)
 {
     const rum_entry_field_t  *f;
 
-    f = rum_entry_fields[rum_entry_parent(in)];
+    f = rum_entry_find(in, rum_entry_parent(in), &in->last);
 
-    if (f != NULL) {
-        for ( /* void */ ; f->name.len != 0; f++) {
-            if (rum_str_eq(&f->name, &in->last)) {
-                return (f->type < RUM_ITEM_LAST) ? f->type : RUM_ITEM_OTHER;
-            }
+    return (f != NULL && f->type < RUM_ITEM_LAST) ? f->type : RUM_ITEM_OTHER;
+}
+
+
+/*
+ * The key's entry in the table of that type of map, or NULL.  Our own
+ * entries have their keys in the order of the tables.
+ */
+
+static const rum_entry_field_t *
+rum_entry_find(rum_entry_in_t *in, rum_item_e type, const rum_str_t *key)
+{
+    const rum_entry_field_t  *f, *table, *next;
+
+    table = rum_entry_fields[type];
+
+    if (table == NULL) {
+        return NULL;
+    }
+
+    next = (in->next[type] != NULL) ? in->next[type] : table;
+
+    for (f = next; f->name.len != 0; f++) {
+        if (rum_str_eq(&f->name, key)) {
+            in->next[type] = f;
+            return f;
         }
     }
 
-    return RUM_ITEM_OTHER;
+    for (f = table; f != next; f++) {
+        if (rum_str_eq(&f->name, key)) {
+            in->next[type] = f;
+            return f;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -496,7 +529,7 @@ rum_item_array_item(rum_entry_in_t **user, rum_item_t *array,
     rum_entry_in_t  *in;
 
     in = *user;
-    rum_entry_next(in);
+    rum_entry_complete(in);
 
     switch (array->type) {
 
@@ -528,7 +561,7 @@ rum_item_map_item(rum_entry_in_t **user, rum_item_t *map, rum_item_t key,
     rum_entry_in_t  *in;
 
     in = *user;
-    rum_entry_next(in);
+    rum_entry_complete(in);
 
     if (map->type == RUM_ITEM_OTHER) {
         return RUM_OK;
@@ -576,18 +609,17 @@ rum_entry_field(rum_entry_in_t *in, const rum_item_t *map,
 {
     const rum_entry_field_t  *f;
 
-    for (f = rum_entry_fields[map->type]; f->name.len != 0; f++) {
+    f = rum_entry_find(in, map->type, key);
 
-        if (!rum_str_eq(&f->name, key)) {
-            continue;
-        }
-
-        if (rum_entry_store(map->value.base, f, item) != RUM_OK) {
-            return rum_entry_refuse(in, (const char *) f->name.data);
-        }
-
+    if (f == NULL) {
         return RUM_OK;
     }
+
+    if (rum_entry_store(map->value.base, f, item) != RUM_OK) {
+        return rum_entry_refuse(in, (const char *) f->name.data);
+    }
+
+    in->next[map->type] = f + 1;
 
     return RUM_OK;
 }
