@@ -336,6 +336,7 @@ ngx_http_rum_geoip_timer(ngx_event_t *ev)
             next = 1;
 
         } else if (rc == NGX_OK) {
+            next = 1;           /* others may have come with it */
             ngx_http_rum_stats_add(NGX_HTTP_RUM_GEOIP_RELOADS, 1);
             ngx_http_rum_geoip_built(geoip);
         }
@@ -354,7 +355,7 @@ ngx_http_rum_geoip_timer(ngx_event_t *ev)
             continue;
         }
 
-        /* one file at a time; the others wait for the next look */
+        /* one file at a time */
 
         if (ngx_http_rum_geoip_begin(geoip, &db[i], ev->log) == NGX_OK) {
             next = 1;
@@ -504,19 +505,42 @@ ngx_http_rum_geoip_field(ngx_http_rum_geoip_t *geoip,
 }
 
 
+/* not every database has the IPv4 addresses in IPv6 (::ffff:192.0.2.1) */
+
 static ngx_int_t
 ngx_http_rum_geoip_entry(ngx_http_rum_geoip_db_t *db,
     struct sockaddr *sockaddr, MMDB_entry_s *entry)
 {
     int                   err;
+    struct sockaddr_in    sin;
+    struct sockaddr_in6  *sin6;
     MMDB_lookup_result_s  result;
 
-    if (!db->open
-        || (sockaddr->sa_family != AF_INET
-            && sockaddr->sa_family != AF_INET6)
-        || (sockaddr->sa_family == AF_INET6
-            && db->mmdb.metadata.ip_version == 4))
-    {
+    if (!db->open) {
+        return NGX_DECLINED;
+    }
+
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        break;
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sockaddr;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            ngx_memzero(&sin, sizeof(struct sockaddr_in));
+            sin.sin_family = AF_INET;
+            ngx_memcpy(&sin.sin_addr, &sin6->sin6_addr.s6_addr[12], 4);
+            sockaddr = (struct sockaddr *) &sin;
+
+        } else if (db->mmdb.metadata.ip_version == 4) {
+            return NGX_DECLINED;
+        }
+
+        break;
+
+    default:
         return NGX_DECLINED;
     }
 
