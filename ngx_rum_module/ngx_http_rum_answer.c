@@ -32,6 +32,8 @@ static void ngx_http_rum_header_preflight(ngx_http_rum_headers_t *h,
     ngx_str_t *value);
 static void ngx_http_rum_header_user_agent(ngx_http_rum_headers_t *h,
     ngx_str_t *value);
+static void ngx_http_rum_header_token(ngx_http_rum_headers_t *h,
+    ngx_str_t *value);
 static void ngx_http_rum_header_ua(ngx_http_rum_headers_t *h,
     ngx_str_t *value);
 static void ngx_http_rum_header_mobile(ngx_http_rum_headers_t *h,
@@ -39,6 +41,7 @@ static void ngx_http_rum_header_mobile(ngx_http_rum_headers_t *h,
 static void ngx_http_rum_header_platform(ngx_http_rum_headers_t *h,
     ngx_str_t *value);
 static ngx_str_t ngx_http_rum_origin_of(ngx_http_rum_headers_t *h);
+static ngx_uint_t ngx_http_rum_token_is(ngx_str_t *token, ngx_str_t *given);
 static ngx_int_t ngx_http_rum_answer_header(ngx_http_request_t *r,
     const char *name, size_t name_len, const char *value, size_t value_len);
 static void ngx_http_rum_answer_result(ngx_http_rum_ctx_t *ctx,
@@ -58,6 +61,7 @@ static ngx_http_rum_header_t  ngx_http_rum_header_table[] = {
     { ngx_string("sec-gpc"), ngx_http_rum_header_privacy },
     { ngx_string("sec-ch-ua"), ngx_http_rum_header_ua },
     { ngx_string("user-agent"), ngx_http_rum_header_user_agent },
+    { ngx_string("x-rum-token"), ngx_http_rum_header_token },
     { ngx_string("content-type"), ngx_http_rum_header_type },
     { ngx_string("content-encoding"), ngx_http_rum_header_encoding },
     { ngx_string("sec-ch-ua-mobile"), ngx_http_rum_header_mobile },
@@ -188,6 +192,13 @@ ngx_http_rum_header_user_agent(ngx_http_rum_headers_t *h, ngx_str_t *value)
 
 
 static void
+ngx_http_rum_header_token(ngx_http_rum_headers_t *h, ngx_str_t *value)
+{
+    h->token = *value;
+}
+
+
+static void
 ngx_http_rum_header_ua(ngx_http_rum_headers_t *h, ngx_str_t *value)
 {
     h->client.ch_ua.len = value->len;
@@ -294,6 +305,65 @@ ngx_http_rum_origin_of(ngx_http_rum_headers_t *h)
     }
 
     return origin;
+}
+
+
+ngx_int_t
+ngx_http_rum_token_valid(ngx_http_request_t *r,
+    ngx_http_complex_value_t *token, ngx_http_rum_headers_t *h)
+{
+    u_char     *src, *dst;
+    ngx_str_t   expected, arg;
+
+    if (token == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, token, &expected) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_rum_token_is(&expected, &h->token)) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "token", 5, &arg) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    src = arg.data;
+    dst = ngx_pnalloc(r->pool, arg.len);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    arg.data = dst;
+    ngx_unescape_uri(&dst, &src, arg.len, 0);
+    arg.len = dst - arg.data;
+
+    return ngx_http_rum_token_is(&expected, &arg) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* how long this takes depends on what was given, not on how much of it fits */
+
+static ngx_uint_t
+ngx_http_rum_token_is(ngx_str_t *token, ngx_str_t *given)
+{
+    size_t               i;
+    volatile ngx_uint_t  differ;
+
+    if (token->len == 0) {
+        return 0;
+    }
+
+    differ = (token->len != given->len);
+
+    for (i = 0; i < given->len; i++) {
+        differ |= token->data[i % token->len] ^ given->data[i];
+    }
+
+    return differ == 0;
 }
 
 

@@ -23,6 +23,7 @@ typedef struct {
     rum_str_t                     referer;
     ngx_str_t                     origin;
     ngx_str_t                     preflight;    /* requested headers */
+    ngx_str_t                     token;        /* X-Rum-Token */
     ngx_http_rum_encoding_e       encoding;
     unsigned                      opted_out:1;  /* DNT or Sec-GPC */
     unsigned                      form:1;       /* the type of a form */
@@ -35,6 +36,13 @@ void ngx_http_rum_headers(ngx_http_request_t *r, ngx_http_rum_headers_t *h);
 /* origins: of ngx_str_t, lower case; NULL allows any */
 ngx_uint_t ngx_http_rum_origin_allowed(ngx_array_t *origins,
     ngx_http_rum_headers_t *h);
+
+/*
+ * NGX_OK if the request carries the token, as its argument "token" or by
+ * header, or if none is asked for (NULL); NGX_DECLINED if not; NGX_ERROR.
+ */
+ngx_int_t ngx_http_rum_token_valid(ngx_http_request_t *r,
+    ngx_http_complex_value_t *token, ngx_http_rum_headers_t *h);
 
 /* adds headers for the answer to come */
 ngx_int_t ngx_http_rum_answer_cors(ngx_http_request_t *r,

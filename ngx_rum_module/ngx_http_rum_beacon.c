@@ -1,7 +1,7 @@
 /*
  * The beacon endpoint: the content handler of a location with rum_beacon.
  *
- *   headers -> method, origin, privacy -> body -> inflate -> parse
+ *   headers -> method, origin, token, privacy -> body -> inflate -> parse
  *           -> enrich -> delivery -> answer
  *
  * Parsing, enrichment and encoding happen in one go without giving the
@@ -133,6 +133,19 @@ ngx_http_rum_beacon_handler(ngx_http_request_t *r)
 
     if (r->method == NGX_HTTP_OPTIONS) {
         return ngx_http_rum_answer_preflight(r, &b->ctx, &b->headers);
+    }
+
+    rc = ngx_http_rum_token_valid(r, rlcf->token, &b->headers);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_rum_answer_error(r, &b->ctx, NGX_HTTP_FORBIDDEN,
+                                         NGX_HTTP_RUM_TOKEN,
+                                         "the token of this site is missing "
+                                         "or wrong", 0);
     }
 
     if (rlcf->privacy != NGX_HTTP_RUM_PRIVACY_OFF && b->headers.opted_out) {

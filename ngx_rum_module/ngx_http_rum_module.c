@@ -42,6 +42,8 @@ static char *ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_rum_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 static ngx_int_t ngx_http_rum_init_process(ngx_cycle_t *cycle);
 static void ngx_http_rum_exit_process(ngx_cycle_t *cycle);
@@ -128,6 +130,13 @@ static ngx_command_t  ngx_http_rum_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_rum_loc_conf_t, privacy),
       &ngx_http_rum_privacy },
+
+    { ngx_string("rum_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_rum_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rum_loc_conf_t, token),
+      NULL },
 
     { ngx_string("rum_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
@@ -224,6 +233,7 @@ ngx_http_rum_create_loc_conf(ngx_conf_t *cf)
     }
 
     rlcf->page = NGX_CONF_UNSET_PTR;
+    rlcf->token = NGX_CONF_UNSET_PTR;
     rlcf->origins = NGX_CONF_UNSET_PTR;
     rlcf->dimensions = NGX_CONF_UNSET_PTR;
     rlcf->ack = NGX_CONF_UNSET_UINT;
@@ -251,6 +261,7 @@ ngx_http_rum_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_ptr_value(conf->page, prev->page, NULL);
+    ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_ptr_value(conf->dimensions, prev->dimensions, NULL);
     ngx_conf_merge_uint_value(conf->ack, prev->ack,
@@ -672,6 +683,37 @@ ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * "off" is for a location below one with a token.  A token that turns out
+ * empty is another thing, the map knows no such site, and lets nobody in.
+ */
+
+static char *
+ngx_http_rum_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_loc_conf_t *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->token != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rlcf->token = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (value[1].len == 0) {
+        return "is empty";
+    }
+
+    return ngx_http_set_complex_value_slot(cf, cmd, conf);
 }
 
 

@@ -55,6 +55,7 @@ typedef struct {
 typedef struct {
     ngx_http_complex_value_t     *site;         /* rum_beacon, or NULL */
     ngx_http_complex_value_t     *page;         /* rum_page, or NULL */
+    ngx_http_complex_value_t     *token;        /* rum_token, or NULL */
     ngx_array_t                  *origins;      /* of ngx_str_t; NULL: any */
     ngx_array_t                  *dimensions;   /* of ..._dimension_t */
     ngx_uint_t                    ack;

@@ -9,7 +9,7 @@
  * A reload after a package upgrade may bring new code to an old zone of the
  * same size; a zone of another layout is left and begun anew.
  */
-#define NGX_HTTP_RUM_STATS_LAYOUT  2
+#define NGX_HTTP_RUM_STATS_LAYOUT  3
 #define NGX_HTTP_RUM_STATS_SLOTS   128
 
 
@@ -46,6 +46,7 @@ static const rum_str_t  ngx_http_rum_result_names[NGX_HTTP_RUM_BEACON] = {
     rum_string("preflight"),
     rum_string("method"),
     rum_string("origin"),
+    rum_string("token"),
     rum_string("site"),
     rum_string("too_large"),
     rum_string("media_type"),

@@ -23,6 +23,7 @@ typedef enum {
     NGX_HTTP_RUM_PREFLIGHT,
     NGX_HTTP_RUM_METHOD,
     NGX_HTTP_RUM_ORIGIN,
+    NGX_HTTP_RUM_TOKEN,                 /* not the one of rum_token */
     NGX_HTTP_RUM_SITE,                  /* the site's variable is empty */
     NGX_HTTP_RUM_TOO_LARGE,
     NGX_HTTP_RUM_MEDIA_TYPE,
