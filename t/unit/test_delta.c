@@ -1,0 +1,308 @@
+/*
+ * A delta and its gathering: each group has its events, added up to the same
+ * histogram that recording one value after the other makes.
+ */
+
+#include "rum_gather.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+
+#define EVENTS  3000
+#define PAGES   7
+#define CELL    RUM_COUNTERS            /* the first of the metrics */
+#define CELLS   40
+
+
+static rum_config_t  config;
+static rum_delta_t   delta;
+static rum_gather_t  gather;
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    assert_int_equal(rum_config_read(&config, NULL), RUM_OK);
+    rum_delta_init(&delta, &config.rollup);
+    rum_gather_init(&gather);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    rum_gather_free(&gather);
+    rum_delta_free(&delta);
+    rum_config_free(&config);
+
+    return 0;
+}
+
+
+static double
+any_value(void)
+{
+    switch (rand() % 10) {
+
+    case 0:
+        return 0;
+
+    case 1:
+        return RUM_HISTOGRAM_ZERO;
+
+    case 2:
+        return RUM_HISTOGRAM_MAX;
+
+    case 3:
+        return nextafter(RUM_HISTOGRAM_ZERO, 1);
+
+    default:
+        return exp(rand() % 2000 / 100.0 - 5);
+    }
+}
+
+
+static void
+add(uint32_t page, uint32_t minute, uint32_t own, uint32_t n, double *values)
+{
+    uint32_t            i;
+    rum_place_t         place;
+    rum_sample_t       *s;
+    rum_delta_event_t  *event;
+
+    memset(&place, 0, sizeof(place));
+    place.site = 1;
+    place.minute = minute;
+    place.values[RUM_ATTR_PAGE] = 100 + page;
+
+    for (i = 1; i < config.rollup.nattrs; i++) {
+        place.values[i] = RUM_VALUE_UNKNOWN;
+    }
+
+    if (own) {
+        place.nown = 1;
+        place.own[0].dim = 2;
+        place.own[0].value = own;
+    }
+
+    event = rum_delta_event(&delta, &place, n);
+    assert_non_null(event);
+    event->beacons = 1;
+    event->errors = page;
+    event->bounces = page == 0 ? -1 : 1;
+
+    for (i = 0; i < n; i++) {
+        s = &event->samples[i];
+        memset(s, 0, sizeof(rum_sample_t));
+        s->value = values[i];
+        s->cell = (uint16_t) (CELL + i);
+        s->rating = (uint8_t) (i % 4);
+        s->bucket = values[i] > RUM_HISTOGRAM_ZERO
+                    ? (int16_t) rum_histogram_index(values[i])
+                    : RUM_SAMPLE_ZERO;
+    }
+
+    event->nsamples = (uint8_t) n;
+}
+
+
+static const rum_group_t *
+group(uint32_t dim, uint32_t minute, uint32_t first)
+{
+    size_t  i;
+
+    for (i = 0; i < delta.ngroups; i++) {
+        if (delta.groups[i].dim == dim && delta.groups[i].minute == minute
+            && delta.groups[i].first == first)
+        {
+            return &delta.groups[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+each_group_has_its_events(void **state)
+{
+    const rum_group_t  *g;
+
+    (void) state;
+
+    add(1, 10, 0, 0, NULL);
+    add(0, 10, 7, 0, NULL);
+    add(1, 11, 7, 0, NULL);
+    add(1, 10, 0, 0, NULL);
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+
+    g = group(0, 10, RUM_VALUE_ALL);
+    assert_non_null(g);
+    assert_int_equal(g->count, 3);
+    assert_int_equal(rum_gather(&gather, &delta, g), RUM_OK);
+    assert_int_equal(gather.counters[RUM_COUNTER_BEACONS], 3);
+    assert_int_equal(gather.counters[RUM_COUNTER_ERRORS], 2);
+    assert_int_equal(gather.counters[RUM_COUNTER_BOUNCES], 1);
+    assert_int_equal(gather.counters[RUM_COUNTER_VIEWS], 0);
+
+    g = group(1, 10, 101);
+    assert_non_null(g);
+    assert_int_equal(rum_gather(&gather, &delta, g), RUM_OK);
+    assert_int_equal(gather.counters[RUM_COUNTER_BEACONS], 2);
+
+    g = group(config.rollup.ndims + 2, 11, 7);
+    assert_non_null(g);
+    assert_int_equal(g->count, 1);
+    assert_null(group(config.rollup.ndims + 2, 11, 0));
+
+    rum_delta_reset(&delta);
+    assert_true(rum_delta_empty(&delta));
+    add(5, 10, 0, 0, NULL);
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    assert_int_equal(delta.ngroups, config.rollup.ndims);
+    assert_int_equal(group(0, 10, RUM_VALUE_ALL)->count, 1);
+}
+
+
+static void
+groups_are_in_order_of_dimensions(void **state)
+{
+    size_t              i;
+    const rum_group_t  *a, *b;
+
+    (void) state;
+
+    for (i = 0; i < 100; i++) {
+        add((uint32_t) rand() % PAGES, 10 + (uint32_t) rand() % 2,
+            (uint32_t) rand() % 3, 0, NULL);
+    }
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+
+    for (i = 1; i < delta.ngroups; i++) {
+        a = &delta.groups[delta.order[i - 1]];
+        b = &delta.groups[delta.order[i]];
+        assert_true(a->dim <= b->dim);
+    }
+}
+
+
+static void
+sums_are_those_of_single_values(void **state)
+{
+    double           values[CELLS];
+    uint32_t         i, k, page, n;
+    rum_histogram_t  h, sum, plain[PAGES][CELLS];
+    unsigned char    a[65536], b[65536];
+
+    (void) state;
+
+    srand(3);
+
+    for (page = 0; page < PAGES; page++) {
+        for (k = 0; k < CELLS; k++) {
+            rum_histogram_init(&plain[page][k]);
+        }
+    }
+
+    for (i = 0; i < EVENTS; i++) {
+        page = (uint32_t) rand() % PAGES;
+        n = (uint32_t) rand() % CELLS;
+
+        for (k = 0; k < n; k++) {
+            values[k] = any_value();
+            assert_int_equal(rum_histogram_record(&plain[page][k], values[k],
+                                                  k % 4),
+                             RUM_OK);
+        }
+
+        add(page, 10, 0, n, values);
+    }
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+
+    for (page = 0; page < PAGES; page++) {
+        assert_int_equal(rum_gather(&gather, &delta,
+                                    group(1, 10, 100 + page)),
+                         RUM_OK);
+
+        for (k = 0; k < gather.ntouched; k++) {
+            i = gather.touched[k];
+            rum_gather_histogram(&gather, i, &h);
+
+            rum_histogram_init(&sum);
+            assert_int_equal(rum_histogram_merge(&sum, &h), RUM_OK);
+
+            n = (uint32_t) rum_histogram_encode(&sum, a, sizeof(a));
+            assert_int_equal(rum_histogram_encode(&plain[page][i - CELL], b,
+                                                  sizeof(b)),
+                             n);
+            assert_memory_equal(a, b, n);
+
+            rum_histogram_free(&sum);
+            rum_histogram_free(&plain[page][i - CELL]);
+        }
+    }
+
+    /* what was gathered had all there was */
+
+    for (page = 0; page < PAGES; page++) {
+        for (k = 0; k < CELLS; k++) {
+            assert_int_equal(plain[page][k].count, 0);
+        }
+    }
+}
+
+
+static void
+what_is_rejected_is_kept_up_to_a_limit(void **state)
+{
+    uint32_t   i;
+    rum_str_t  id, e;
+
+    (void) state;
+
+    e = (rum_str_t) rum_string("event");
+    rum_str_null(&id);
+
+    for (i = 0; i < RUM_DELTA_REJECTED + 10; i++) {
+        assert_int_equal(rum_delta_reject(&delta, i < 10 ? "old" : "new", &id,
+                                          &e, "why"),
+                         RUM_OK);
+    }
+
+    assert_int_equal(delta.nrejected, RUM_DELTA_REJECTED);
+    assert_string_equal(delta.rejected[0].entry, "new");
+    assert_false(delta.rejected[0].has_id);
+    assert_true(delta.rejected[0].has_e);
+    assert_false(rum_delta_empty(&delta));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(each_group_has_its_events, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(groups_are_in_order_of_dimensions,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(sums_are_those_of_single_values,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_is_rejected_is_kept_up_to_a_limit, setup, teardown)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
