@@ -787,7 +787,13 @@ ngx_http_rum_beacon_wait(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     b->timer.data = b;
     b->timer.log = r->connection->log;
 
-    ngx_add_timer(&b->timer, rmcf->redis->timeout);
+    /*
+     * Where Redis is silent for that long, the link is closed and the event
+     * goes to the spool: that is waited for as well.
+     */
+
+    ngx_add_timer(&b->timer, rmcf->redis->timeout
+                             * (rmcf->spool != NULL ? 2 : 1));
 
     /* notice a client that goes away */
 

@@ -18,7 +18,8 @@
 
 typedef struct {
     uint32_t                      offset;       /* into the ring's bytes */
-    uint32_t                      len;
+    uint32_t                      len:31;
+    uint32_t                      spooled:1;    /* the spool has it too */
     ngx_http_rum_waiter_t        *waiter;
 } ngx_http_rum_ring_entry_t;
 
@@ -43,6 +44,7 @@ typedef struct {
 typedef struct {
     rum_entry_prefix_t            prefix;
     uint64_t                      sequence;
+    uint64_t                      spool_sequence;
 } ngx_http_rum_partition_t;
 
 
@@ -51,7 +53,8 @@ typedef struct {
     ngx_http_rum_ring_t           ring;
     ngx_event_t                   flush;
     rum_str_t                     writer;
-    u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN];
+    rum_str_t                     spool_writer;
+    u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN + 1];
     ngx_uint_t                    npartitions;
     ngx_http_rum_partition_t     *partitions;
     unsigned                      up:1;         /* counted as a link */
@@ -64,10 +67,12 @@ static void ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d);
 static u_char *ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring,
     size_t len);
 static void ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d,
-    u_char *p, size_t len, ngx_http_rum_waiter_t *waiter);
+    u_char *p, size_t len, ngx_http_rum_waiter_t *waiter,
+    ngx_uint_t spooled);
 static ngx_int_t ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
     ngx_http_rum_partition_t *partition, size_t len,
     ngx_http_rum_waiter_t *waiter);
+static ngx_uint_t ngx_http_rum_delivery_at_risk(ngx_http_rum_ring_t *ring);
 static ngx_uint_t ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring);
 static void ngx_http_rum_delivery_flush_handler(ngx_event_t *ev);
 static void ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link);
@@ -184,7 +189,7 @@ ngx_http_rum_delivery_exit_process(void)
     }
 
     ring = &d->ring;
-    left = ring->head_entry - ring->tail_entry;
+    left = ngx_http_rum_delivery_at_risk(ring);
 
     if (d->up) {
         ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_LINKS, -1);
@@ -192,7 +197,10 @@ ngx_http_rum_delivery_exit_process(void)
 
     ngx_http_rum_link_stop(&d->link);
 
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, - (ngx_int_t) left);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK, - (ngx_int_t) left);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS,
+                           - (ngx_int_t) (ring->head_entry
+                                          - ring->tail_entry));
 
     if (left != 0 && ngx_http_rum_spool_exists()) {
         left -= ngx_http_rum_delivery_rescue(ring);
@@ -222,7 +230,24 @@ ngx_http_rum_delivery_exit_process(void)
 }
 
 
-/* what the ring holds goes to the spool; returns how much of it went */
+/* how many events the ring alone has */
+
+static ngx_uint_t
+ngx_http_rum_delivery_at_risk(ngx_http_rum_ring_t *ring)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = ring->tail_entry; i != ring->head_entry; i++) {
+        n += !ring->entries[i & ring->mask].spooled;
+    }
+
+    return n;
+}
+
+
+/* what the ring alone has goes to the spool; returns how much of it went */
 
 static ngx_uint_t
 ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring)
@@ -235,9 +260,10 @@ ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring)
     for (i = ring->tail_entry; i != ring->head_entry; i++) {
         entry = &ring->entries[i & ring->mask];
 
-        if (ngx_http_rum_spool_append(ring->buf + entry->offset, entry->len,
-                                      NULL)
-            == NGX_OK)
+        if (!entry->spooled
+            && ngx_http_rum_spool_append(ring->buf + entry->offset,
+                                         entry->len, NULL)
+               == NGX_OK)
         {
             n++;
         }
@@ -274,7 +300,9 @@ ngx_http_rum_delivery_ring(ngx_cycle_t *cycle, ngx_http_rum_ring_t *ring,
 
 /*
  * The writer's name is new for each run of each worker on any machine: 50
- * random bits.
+ * random bits.  What goes to the spool before it was in the ring comes to
+ * Redis much later than its neighbours, and counts as a writer of its own:
+ * there are no gaps in either, however often events go now here, now there.
  */
 
 static void
@@ -299,6 +327,10 @@ ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d)
 
     d->writer.data = d->writer_name;
     d->writer.len = NGX_HTTP_RUM_WRITER_LEN;
+
+    d->writer_name[i] = 's';
+    d->spool_writer.data = d->writer_name;
+    d->spool_writer.len = NGX_HTTP_RUM_WRITER_LEN + 1;
 }
 
 
@@ -352,7 +384,7 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
         waiter->spoolable = 1;
     }
 
-    ngx_http_rum_delivery_enter(d, p, len, waiter);
+    ngx_http_rum_delivery_enter(d, p, len, waiter, 0);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_QUEUED, 1);
 
     return NGX_OK;
@@ -374,7 +406,7 @@ ngx_http_rum_delivery_replay(const u_char *command, size_t len,
     }
 
     ngx_memcpy(p, command, len);
-    ngx_http_rum_delivery_enter(d, p, len, waiter);
+    ngx_http_rum_delivery_enter(d, p, len, waiter, 1);
 
     return NGX_OK;
 }
@@ -396,7 +428,7 @@ ngx_http_rum_delivery_has_time(void)
 
 static void
 ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
-    size_t len, ngx_http_rum_waiter_t *waiter)
+    size_t len, ngx_http_rum_waiter_t *waiter, ngx_uint_t spooled)
 {
     ngx_http_rum_ring_t        *ring;
     ngx_http_rum_ring_entry_t  *entry;
@@ -405,7 +437,8 @@ ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
 
     entry = &ring->entries[ring->head_entry & ring->mask];
     entry->offset = (uint32_t) (p - ring->buf);
-    entry->len = (uint32_t) len;
+    entry->len = (uint32_t) len & 0x7fffffff;
+    entry->spooled = (spooled != 0);
     entry->waiter = waiter;
 
     if (waiter != NULL) {
@@ -417,6 +450,7 @@ ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
     ring->used += len;
 
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, 1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK, spooled ? 0 : 1);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, (ngx_int_t) len);
     ngx_http_rum_stats_max(NGX_HTTP_RUM_RING_HIGH, ring->used);
 
@@ -443,9 +477,9 @@ ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
         return NGX_BUSY;
     }
 
-    n = rum_entry_resp(&partition->prefix, &d->writer,
-                       partition->sequence + 1, ngx_http_rum_encoded, len,
-                       command, sizeof(command));
+    n = rum_entry_resp(&partition->prefix, &d->spool_writer,
+                       partition->spool_sequence + 1, ngx_http_rum_encoded,
+                       len, command, sizeof(command));
 
     if (n < 0
         || ngx_http_rum_spool_append(command, (size_t) n, waiter) != NGX_OK)
@@ -453,7 +487,7 @@ ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
         return NGX_BUSY;
     }
 
-    partition->sequence++;
+    partition->spool_sequence++;
 
     return NGX_OK;
 }
@@ -645,6 +679,8 @@ ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link, void *reply)
 
     ngx_http_rum_stats_add(NGX_HTTP_RUM_STORED, 1);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, -1);
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK,
+                           entry->spooled ? 0 : -1);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, - (ngx_int_t) entry->len);
 
     if (ring->tail_entry == ring->head_entry) {
@@ -729,6 +765,11 @@ ngx_http_rum_delivery_secure(ngx_http_rum_ring_t *ring)
 
         entry->waiter = NULL;
         waiter->entry = NULL;
+
+        if (!entry->spooled) {
+            entry->spooled = 1;
+            ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK, -1);
+        }
     }
 }
 

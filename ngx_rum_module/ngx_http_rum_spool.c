@@ -26,6 +26,12 @@ typedef struct {
 
 
 typedef struct {
+    struct timespec               written;      /* when, last */
+    char                          name[NAME_MAX + 1];
+} ngx_http_rum_spool_found_t;
+
+
+typedef struct {
     ngx_http_rum_spool_t         *conf;
     ngx_log_t                    *log;
     rum_str_t                     writer;
@@ -36,6 +42,7 @@ typedef struct {
     off_t                         total;        /* bytes of all files, at the
                                                    last look and ours since */
     ngx_msec_t                    appended;     /* when */
+    ngx_msec_t                    looked;       /* when */
     ngx_queue_t                   written;      /* waiters: not synced yet */
     ngx_queue_t                   syncing;      /* waiters: sync under way */
     ngx_event_t                   sync;
@@ -43,6 +50,8 @@ typedef struct {
     ngx_thread_task_t            *task;
 #endif
     ngx_err_t                     sync_err;
+    ngx_uint_t                    listed;       /* the file, in the folder on
+                                                   disk */
 
     /* replaying */
     ngx_http_rum_spool_file_t     in;
@@ -62,6 +71,7 @@ static ngx_int_t ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s,
 static void ngx_http_rum_spool_failed(ngx_http_rum_spooler_t *s,
     ngx_err_t err, const char *what);
 static void ngx_http_rum_spool_sync(ngx_event_t *ev);
+static void ngx_http_rum_spool_sync_file(ngx_http_rum_spooler_t *s);
 #if (NGX_THREADS)
 static void ngx_http_rum_spool_sync_thread(void *data, ngx_log_t *log);
 static void ngx_http_rum_spool_sync_event(ngx_event_t *ev);
@@ -72,6 +82,10 @@ static void ngx_http_rum_spool_tell(ngx_queue_t *waiters, ngx_uint_t stored);
 
 static void ngx_http_rum_spool_timer(ngx_event_t *ev);
 static void ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s);
+static ngx_int_t ngx_http_rum_spool_next(ngx_http_rum_spooler_t *s,
+    ngx_http_rum_spool_found_t *file, off_t *total);
+static int ngx_http_rum_spool_cmp(const ngx_http_rum_spool_found_t *one,
+    const ngx_http_rum_spool_found_t *two);
 static ngx_uint_t ngx_http_rum_spool_named(const char *name);
 static ngx_int_t ngx_http_rum_spool_adopt(ngx_http_rum_spooler_t *s,
     const char *name);
@@ -159,8 +173,10 @@ ngx_http_rum_spool_exit_process(void)
     }
 
     if (s->out.fd != NGX_INVALID_FILE) {
-        if (fdatasync(s->out.fd) == -1) {
-            ngx_http_rum_spool_failed(s, ngx_errno, "fdatasync()");
+        ngx_http_rum_spool_sync_file(s);
+
+        if (s->sync_err != 0) {
+            ngx_http_rum_spool_failed(s, s->sync_err, "fdatasync()");
         }
 
         ngx_http_rum_spool_release(s);
@@ -231,6 +247,7 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
     u_char        head[RUM_SPOOL_RECORD_HEAD];
     size_t        size;
     ssize_t       n;
+    ngx_int_t     rc;
     struct iovec  iov[2];
 
     /* a file that is being synced stays open */
@@ -245,10 +262,15 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
         }
     }
 
-    if (s->out.fd == NGX_INVALID_FILE
-        && ngx_http_rum_spool_open(s) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (s->out.fd == NGX_INVALID_FILE) {
+
+        do {
+            rc = ngx_http_rum_spool_open(s);
+        } while (rc == NGX_AGAIN);
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     rum_spool_record_head(head, data, len);
@@ -284,7 +306,8 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
 static ngx_int_t
 ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
 {
-    ngx_fd_t  fd;
+    ngx_fd_t     fd;
+    struct stat  st;
 
     *ngx_snprintf(s->out.name, sizeof(s->out.name) - 1, "%V/%V-%ui.spool",
                   &s->conf->path->name, (ngx_str_t *) &s->writer, ++s->number)
@@ -297,18 +320,28 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
         return NGX_ERROR;
     }
 
-    /* locked before there is anything in it to adopt */
+    /*
+     * Before it is locked, another worker may take the file for one that was
+     * left, and delete it: then this one has no name any more.
+     */
 
     if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || pwrite(fd, RUM_SPOOL_HEAD, RUM_SPOOL_HEAD_LEN, 0)
-           != RUM_SPOOL_HEAD_LEN)
+        || fstat(fd, &st) == -1 || st.st_nlink == 0)
     {
-        ngx_http_rum_spool_failed(s, ngx_errno, "flock() or pwrite()");
+        (void) close(fd);
+        return NGX_AGAIN;
+    }
+
+    if (pwrite(fd, RUM_SPOOL_HEAD, RUM_SPOOL_HEAD_LEN, 0)
+        != RUM_SPOOL_HEAD_LEN)
+    {
+        ngx_http_rum_spool_failed(s, ngx_errno, "pwrite()");
         (void) ngx_delete_file(s->out.name);
         (void) close(fd);
         return NGX_ERROR;
     }
 
+    s->listed = 0;
     s->out.fd = fd;
     s->out.offset = RUM_SPOOL_HEAD_LEN;
 
@@ -363,8 +396,37 @@ ngx_http_rum_spool_sync(ngx_event_t *ev)
 
 #endif
 
-    s->sync_err = (fdatasync(s->out.fd) == -1) ? ngx_errno : 0;
+    ngx_http_rum_spool_sync_file(s);
     ngx_http_rum_spool_synced(s);
+}
+
+
+/* a new file is in the folder only when the folder is synced as well */
+
+static void
+ngx_http_rum_spool_sync_file(ngx_http_rum_spooler_t *s)
+{
+    int  fd;
+
+    s->sync_err = (fdatasync(s->out.fd) == -1) ? ngx_errno : 0;
+
+    if (s->sync_err != 0 || s->listed) {
+        return;
+    }
+
+    fd = open((char *) s->conf->path->name.data,
+              O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd == -1 || fsync(fd) == -1) {
+        s->sync_err = ngx_errno;
+
+    } else {
+        s->listed = 1;
+    }
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
 }
 
 
@@ -373,9 +435,9 @@ ngx_http_rum_spool_sync(ngx_event_t *ev)
 static void
 ngx_http_rum_spool_sync_thread(void *data, ngx_log_t *log)
 {
-    ngx_http_rum_spooler_t *s = *(ngx_http_rum_spooler_t **) data;
+    ngx_http_rum_spooler_t *s = data;
 
-    s->sync_err = (fdatasync(s->out.fd) == -1) ? ngx_errno : 0;
+    ngx_http_rum_spool_sync_file(s);
 }
 
 
@@ -454,7 +516,11 @@ ngx_http_rum_spool_timer(ngx_event_t *ev)
     c = ev->data;
     s = c->data;
 
-    if (s->in.fd == NGX_INVALID_FILE) {
+    /* while a file is replayed, others still grow */
+
+    if (s->in.fd == NGX_INVALID_FILE
+        || ngx_current_msec - s->looked >= NGX_HTTP_RUM_SPOOL_LOOK)
+    {
         ngx_http_rum_spool_look(s);
     }
 
@@ -480,10 +546,11 @@ ngx_http_rum_spool_timer(ngx_event_t *ev)
 static void
 ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
 {
-    DIR            *dir;
-    off_t           total;
-    struct stat     st;
-    struct dirent  *de;
+    off_t                       total;
+    ngx_int_t                   rc;
+    ngx_http_rum_spool_found_t  file;
+
+    s->looked = ngx_current_msec;
 
     if (s->out.fd != NGX_INVALID_FILE) {
         ngx_http_rum_spool_sync(&s->sync);
@@ -496,14 +563,49 @@ ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
         }
     }
 
+    ngx_memzero(&file, sizeof(ngx_http_rum_spool_found_t));
+
+    do {
+        rc = ngx_http_rum_spool_next(s, &file, &total);
+
+        if (rc == NGX_ERROR) {
+            return;
+        }
+
+    } while (rc == NGX_OK && s->in.fd == NGX_INVALID_FILE
+             && ngx_http_rum_delivery_has_time() && !ngx_exiting
+             && ngx_http_rum_spool_adopt(s, file.name) != NGX_OK);
+
+    s->total = total;
+    ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, (ngx_uint_t) total);
+    ngx_http_rum_stats_max(NGX_HTTP_RUM_SPOOL_HIGH, (ngx_uint_t) total);
+}
+
+
+/*
+ * The next file in the order in which they were written, from the oldest on,
+ * and how much all of them take.
+ */
+
+static ngx_int_t
+ngx_http_rum_spool_next(ngx_http_rum_spooler_t *s,
+    ngx_http_rum_spool_found_t *file, off_t *total)
+{
+    DIR                        *dir;
+    ngx_int_t                   rc;
+    struct stat                 st;
+    struct dirent              *de;
+    ngx_http_rum_spool_found_t  next, found;
+
     dir = opendir((char *) s->conf->path->name.data);
 
     if (dir == NULL) {
         ngx_http_rum_spool_failed(s, ngx_errno, "opendir()");
-        return;
+        return NGX_ERROR;
     }
 
-    total = 0;
+    rc = NGX_DONE;
+    *total = 0;
 
     while ((de = readdir(dir)) != NULL) {
 
@@ -514,20 +616,43 @@ ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
             continue;
         }
 
-        total += st.st_size;
+        *total += st.st_size;
 
-        if (s->in.fd == NGX_INVALID_FILE
-            && ngx_http_rum_delivery_has_time() && !ngx_exiting)
+        found.written = st.st_mtim;
+        ngx_cpystrn((u_char *) found.name, (u_char *) de->d_name,
+                    sizeof(found.name));
+
+        if (ngx_http_rum_spool_cmp(&found, file) > 0
+            && (rc != NGX_OK || ngx_http_rum_spool_cmp(&found, &next) < 0))
         {
-            (void) ngx_http_rum_spool_adopt(s, de->d_name);
+            next = found;
+            rc = NGX_OK;
         }
     }
 
     (void) closedir(dir);
 
-    s->total = total;
-    ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, (ngx_uint_t) total);
-    ngx_http_rum_stats_max(NGX_HTTP_RUM_SPOOL_HIGH, (ngx_uint_t) total);
+    if (rc == NGX_OK) {
+        *file = next;
+    }
+
+    return rc;
+}
+
+
+static int
+ngx_http_rum_spool_cmp(const ngx_http_rum_spool_found_t *one,
+    const ngx_http_rum_spool_found_t *two)
+{
+    if (one->written.tv_sec != two->written.tv_sec) {
+        return (one->written.tv_sec < two->written.tv_sec) ? -1 : 1;
+    }
+
+    if (one->written.tv_nsec != two->written.tv_nsec) {
+        return (one->written.tv_nsec < two->written.tv_nsec) ? -1 : 1;
+    }
+
+    return strcmp(one->name, two->name);
 }
 
 

@@ -37,6 +37,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_rum_stats_init_zone(ngx_shm_zone_t *zone,
     void *data);
+static void ngx_http_rum_stats_bury(ngx_cycle_t *cycle,
+    ngx_http_rum_stats_slot_t *slot);
 
 
 static const rum_str_t  ngx_http_rum_result_names[NGX_HTTP_RUM_BEACON] = {
@@ -78,6 +80,7 @@ static const ngx_http_rum_stats_name_t
     { rum_string("spool"), rum_string("errors") },
     { rum_string("redis"), rum_string("links") },
     { rum_string("ring"), rum_string("events") },
+    { rum_string("ring"), rum_string("at_risk") },
     { rum_string("ring"), rum_string("bytes") },
     { rum_string("ring"), rum_string("size") },
     { rum_string("ring"), rum_string("high_water") },
@@ -153,51 +156,86 @@ ngx_http_rum_stats_init_zone(ngx_shm_zone_t *zone, void *data)
 void
 ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
 {
-    ngx_uint_t                  i;
-    ngx_atomic_int_t            left;
+    ngx_uint_t                  i, k;
     ngx_http_rum_stats_t       *stats;
     ngx_http_rum_stats_slot_t  *slot;
 
     stats = zone->data;
-    slot = &stats->slots[ngx_worker % NGX_HTTP_RUM_STATS_SLOTS];
+    ngx_http_rum_stats = stats;
+
+    for (i = 0; i < NGX_HTTP_RUM_STATS_SLOTS; i++) {
+        ngx_http_rum_stats_bury(cycle, &stats->slots[i]);
+    }
 
     /*
-     * After a reload the slot may be shared with an old worker for a while,
-     * therefore everything is added atomically.  An owner that is no more
-     * and did not leave its slot empty died with what its ring held.
+     * After a reload old workers still hold theirs: the first free one from
+     * the worker's number on.  When there is none it is shared, which is why
+     * everything is added atomically.
      */
 
-    if (slot->pid != 0 && kill((ngx_pid_t) slot->pid, 0) == -1
-        && ngx_errno == NGX_ESRCH)
-    {
-        left = (ngx_atomic_int_t)
-               slot->figures[NGX_HTTP_RUM_RING_EVENTS];
-
-        if (left > 0) {
-            ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
-                          "rum delivery: worker process %P died with %A "
-                          "events not acknowledged by redis",
-                          (ngx_pid_t) slot->pid, left);
-
-            (void) ngx_atomic_fetch_add(
-                       &slot->figures[NGX_HTTP_RUM_LOST_CRASH], left);
-        }
-
-        for (i = NGX_HTTP_RUM_REDIS_LINKS; i < NGX_HTTP_RUM_FIGURE_LAST; i++) {
-            slot->figures[i] = 0;
+    for (i = 0; i < NGX_HTTP_RUM_STATS_SLOTS; i++) {
+        k = (ngx_worker + i) % NGX_HTTP_RUM_STATS_SLOTS;
+        slot = &stats->slots[k];
+        if (ngx_atomic_cmp_set(&slot->pid, 0, (ngx_atomic_uint_t) ngx_pid)) {
+            ngx_http_rum_stats_slot = slot;
+            return;
         }
     }
 
-    slot->pid = (ngx_atomic_uint_t) ngx_pid;
+    ngx_http_rum_stats_slot = &stats->slots[ngx_worker
+                                            % NGX_HTTP_RUM_STATS_SLOTS];
+}
 
-    ngx_http_rum_stats = stats;
-    ngx_http_rum_stats_slot = slot;
+
+/*
+ * An owner that is no more and did not leave its slot died with what its ring
+ * held.
+ */
+
+static void
+ngx_http_rum_stats_bury(ngx_cycle_t *cycle, ngx_http_rum_stats_slot_t *slot)
+{
+    ngx_uint_t         i;
+    ngx_atomic_int_t   left;
+    ngx_atomic_uint_t  pid;
+
+    pid = slot->pid;
+
+    if (pid == 0 || kill((ngx_pid_t) pid, 0) != -1
+        || ngx_errno != NGX_ESRCH
+        || !ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid))
+    {
+        return;
+    }
+
+    left = (ngx_atomic_int_t) slot->figures[NGX_HTTP_RUM_RING_AT_RISK];
+
+    if (left > 0) {
+        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
+                      "rum delivery: worker process %P died with %A "
+                      "events not acknowledged by redis",
+                      (ngx_pid_t) pid, left);
+
+        (void) ngx_atomic_fetch_add(&slot->figures[NGX_HTTP_RUM_LOST_CRASH],
+                                    left);
+    }
+
+    for (i = NGX_HTTP_RUM_REDIS_LINKS; i < NGX_HTTP_RUM_FIGURE_LAST; i++) {
+        slot->figures[i] = 0;
+    }
+
+    slot->pid = 0;
 }
 
 
 void
 ngx_http_rum_stats_exit_process(void)
 {
+    /* what it knew of files is out of date from now on */
+
+    ngx_http_rum_stats_slot->figures[NGX_HTTP_RUM_SPOOL_BYTES] = 0;
+    ngx_http_rum_stats_slot->figures[NGX_HTTP_RUM_GEOIP_BUILT] = 0;
+
     (void) ngx_atomic_cmp_set(&ngx_http_rum_stats_slot->pid,
                               (ngx_atomic_uint_t) ngx_pid, 0);
 

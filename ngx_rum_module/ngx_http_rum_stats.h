@@ -57,6 +57,7 @@ typedef enum {
 
     NGX_HTTP_RUM_REDIS_LINKS,           /* gauges from here: links up */
     NGX_HTTP_RUM_RING_EVENTS,
+    NGX_HTTP_RUM_RING_AT_RISK,          /* of these, not in the spool too */
     NGX_HTTP_RUM_RING_BYTES,
     NGX_HTTP_RUM_RING_SIZE,
     NGX_HTTP_RUM_RING_HIGH,             /* most bytes ever in one ring */
