@@ -18,6 +18,7 @@
 
 
 #define RUM_FLUSH_SESSIONS   1000       /* in one PFADD */
+#define RUM_FLUSH_UNION      32         /* more of them: PFMERGE */
 #define RUM_FLUSH_EVICT      15         /* seconds between evictions */
 #define RUM_FLUSH_REJECTED   "1000"     /* entries kept, about */
 
@@ -48,7 +49,9 @@ static int rum_flush_change(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row, uint32_t cell,
     const rum_change_t *change);
 static int rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row);
+    rum_window_t **windows, rum_row_t **rows);
+static int rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window,
+    rum_row_t *row);
 static int rum_flush_has_sessions(const rum_partition_t *p, uint32_t dim);
 static int rum_flush_names(rum_flush_t *f, const rum_group_t *group,
     uint32_t cell);
@@ -396,7 +399,7 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
     int               rc;
     unsigned          other;
     uint32_t          res;
-    rum_row_t        *row;
+    rum_row_t        *row, *rows[RUM_RES_LAST];
     rum_gather_t     *g;
     rum_window_t     *windows[RUM_RES_LAST];
     rum_partition_t  *p;
@@ -424,6 +427,8 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
             return RUM_ERROR;
         }
 
+        rows[res] = row;
+
         if (other) {
             p->health.other += (uint64_t) g->counters[RUM_COUNTER_BEACONS];
         }
@@ -434,7 +439,7 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
         }
     }
 
-    return RUM_OK;
+    return rum_flush_sessions(f, group, windows, rows);
 }
 
 
@@ -499,7 +504,7 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         }
     }
 
-    return rum_flush_sessions(f, group, window, row);
+    return RUM_OK;
 }
 
 
@@ -520,9 +525,72 @@ rum_flush_change(rum_flush_t *f, const rum_group_t *group,
 }
 
 
+/*
+ * A few sessions are added to the windows of each resolution.  Many are added
+ * to the minute, and the minute to the others: one union costs Redis as much
+ * as some tens of additions, and says the same.
+ */
+
 static int
 rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row)
+    rum_window_t **windows, rum_row_t **rows)
+{
+    int            rc;
+    size_t         i, n;
+    uint32_t       res;
+    rum_row_t     *minute;
+    rum_gather_t  *g;
+
+    if (!rum_flush_has_sessions(f->p, group->dim)) {
+        return RUM_OK;
+    }
+
+    g = &f->p->scratch->gather;
+
+    /* the minute's row may be that of "(other)", and then holds more */
+
+    minute = (windows[RUM_RES_MINUTE] != NULL) ? rows[RUM_RES_MINUTE] : NULL;
+
+    if (minute != NULL && minute->value != group->value) {
+        minute = NULL;
+    }
+
+    for (res = 0; res < RUM_RES_LAST; res++) {
+        if (windows[res] == NULL) {
+            continue;
+        }
+
+        n = 0;
+
+        for (i = 0; i < g->nsessions; i++) {
+            n += (g->sessions[i]->session_res >> res) & 1;
+        }
+
+        if (n == 0) {
+            continue;
+        }
+
+        if (n > RUM_FLUSH_UNION && minute != NULL && res != RUM_RES_MINUTE) {
+            rc = rum_store_unite_sessions(&f->p->store, f->redis,
+                                          windows[res], rows[res],
+                                          windows[RUM_RES_MINUTE], minute,
+                                          &f->commands);
+
+        } else {
+            rc = rum_flush_add_sessions(f, windows[res], rows[res]);
+        }
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window, rum_row_t *row)
 {
     int                       rc;
     size_t                    i;
@@ -530,10 +598,6 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     rum_delta_t              *d;
     rum_gather_t             *g;
     const rum_delta_event_t  *event;
-
-    if (!rum_flush_has_sessions(f->p, group->dim)) {
-        return RUM_OK;
-    }
 
     d = &f->p->delta;
     g = &f->p->scratch->gather;

@@ -44,6 +44,9 @@ static int rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, uint32_t cell, uint32_t *commands);
 static int rum_store_key(const rum_store_t *s, const rum_window_t *window,
     rum_key_e type, const rum_str_t *last, unsigned char *buf);
+static int rum_store_expire_sessions(rum_redis_t *redis,
+    const rum_window_t *window, rum_row_t *row, const unsigned char *key,
+    int len, uint32_t *commands);
 static int rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
     const unsigned char *key, int len, uint32_t *commands);
 static void rum_window_evict(const rum_store_t *s, rum_window_t *window);
@@ -983,6 +986,42 @@ rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
 
     (*commands)++;
 
+    return rum_store_expire_sessions(redis, window, row, key, len, commands);
+}
+
+
+int
+rum_store_unite_sessions(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, rum_row_t *row, rum_window_t *from,
+    rum_row_t *from_row, uint32_t *commands)
+{
+    int            len, from_len;
+    unsigned char  key[RUM_KEY_MAX], from_key[RUM_KEY_MAX];
+
+    len = rum_store_key(s, window, RUM_KEY_SESSIONS,
+                        rum_intern_text(s->intern, row->value), key);
+    from_len = rum_store_key(s, from, RUM_KEY_SESSIONS,
+                             rum_intern_text(s->intern, from_row->value),
+                             from_key);
+
+    if (len < 0 || from_len < 0
+        || rum_redis_send(redis, "PFMERGE %b %b", key, (size_t) len, from_key,
+                          (size_t) from_len)
+           != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    (*commands)++;
+
+    return rum_store_expire_sessions(redis, window, row, key, len, commands);
+}
+
+
+static int
+rum_store_expire_sessions(rum_redis_t *redis, const rum_window_t *window,
+    rum_row_t *row, const unsigned char *key, int len, uint32_t *commands)
+{
     if (row->expires) {
         return RUM_OK;
     }

@@ -134,6 +134,11 @@ int rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, rum_row_t *row, rum_args_t *args,
     uint32_t *commands);
 
+/* the sessions of one window's row are added to those of another's */
+int rum_store_unite_sessions(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, rum_row_t *row, rum_window_t *from,
+    rum_row_t *from_row, uint32_t *commands);
+
 /* forgets what has been idle; RUM_ERROR without memory */
 int rum_store_evict(rum_store_t *s);
 
