@@ -265,6 +265,53 @@ bad('rum_geoip without a file',
     http => 'rum_geoip;   # here');
 
 
+# rum_spool
+
+my $spool = tmp('spool');
+
+good('rum_spool', http => "rum_spool $spool;");
+good('rum_spool with a size', http => "rum_spool $spool/ max=1m;");
+
+for my $max ('1023k', 'x', '') {
+    bad("rum_spool max=$max",
+        '"rum_spool" directive has a "max" that is not a size of 1m or more',
+        http => "rum_spool $spool max=$max;   # here");
+}
+
+bad('rum_spool size=1g', 'invalid parameter "size=1g"',
+    http => "rum_spool $spool size=1g;   # here");
+bad('rum_spool twice', '"rum_spool" directive is duplicate',
+    http => "rum_spool $spool;\nrum_spool $spool;   # here");
+bad('rum_spool in server', '"rum_spool" directive is not allowed here',
+    server => "rum_spool $spool;   # here");
+
+
+# docs/directives.md: its example works, nothing is missing in it
+
+my $docs = slurp(top() . '/docs/directives.md');
+my $module = slurp(top() . '/ngx_rum_module/ngx_http_rum_module.c');
+my $variables = slurp(top() . '/ngx_rum_module/ngx_http_rum_variables.c');
+my $stats = slurp(top() . '/ngx_rum_module/ngx_http_rum_stats.c');
+my $beacon = slurp(top() . '/core/rum_beacon.c');
+my ($example) = $docs =~ /^## Example\n.*?^http \{\n(.*?)^\}\n```/ms;
+
+$example =~ s{/var/spool/nginx}{tmp()}e;
+$example =~ s/listen 80;/"listen 127.0.0.1:" . free_port() . ';'/e;
+good('the example', http => $example);
+
+is(join(' ', grep { $docs !~ /^### $_\n/m }
+             $module =~ /ngx_string\("(rum_\w+)"\)/g), '',
+   'every directive is documented');
+is(join(' ', grep { $docs !~ /^\| .*`\$$_`.* \|$/m }
+             $variables =~ /[\w]+\("(rum_\w+)"/g), '',
+   'and every variable');
+is(join(' ', grep { $docs !~ /^\| .*\| `$_` \|/m }
+             map { /\{(.*?)\}/s && $1 =~ /rum_string\("(?!ok")(\w+)"\)/g }
+             $stats =~ /(result_names\[.*?\};)/s,
+             $beacon =~ /(rum_beacon_error_names\[.*?\};)/s), '',
+   'and every result');
+
+
 # the module does nothing where it is not asked to
 
 good('no rum directive at all');
