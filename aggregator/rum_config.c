@@ -247,6 +247,7 @@ rum_config_define(void)
 
     cfg_opt_t   limit[] = {
         CFG_STR("default", "1000", CFGF_NONE),
+        CFG_STR("page", "5000", CFGF_NONE),
         CFG_STR("dimensions", "16", CFGF_NONE),
         CFG_STR("metrics", "100", CFGF_NONE),
         CFG_STR("sites", "100", CFGF_NONE),

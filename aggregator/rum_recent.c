@@ -20,6 +20,7 @@
 typedef struct {
     uint64_t              key;
     uint64_t              time;
+    uint64_t              order;        /* the event's time */
     uint32_t              prev;         /* older one of the key, or NONE */
     uint32_t              units;        /* length; 0: the block ends here */
     uint32_t              site;
@@ -33,8 +34,10 @@ typedef struct {
 
 
 static int rum_recent_replace(rum_recent_t *r, uint64_t key,
-    unsigned *begun, rum_recent_removed_pt removed, void *data,
-    uint32_t *head);
+    uint64_t order, unsigned *begun, rum_recent_removed_pt removed,
+    void *data, uint32_t *head);
+static void rum_recent_keep(rum_recent_t *r, rum_recent_record_t *rec,
+    uint32_t *left);
 static uint32_t rum_recent_pick(rum_recent_t *r, rum_recent_record_t *rec,
     rum_recent_value_t *picked, uint32_t *left);
 static rum_recent_record_t *rum_recent_append(rum_recent_t *r,
@@ -83,13 +86,13 @@ rum_recent_free(rum_recent_t *r)
 
 int
 rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
-    const rum_place_t *place, const rum_recent_value_t *values, uint32_t n,
-    unsigned *began, uint64_t *forgotten, rum_recent_removed_pt removed,
-    void *data)
+    uint64_t order, const rum_place_t *place, rum_recent_value_t *values,
+    uint32_t n, unsigned *began, uint64_t *forgotten,
+    rum_recent_removed_pt removed, void *data)
 {
     int                   rc;
     unsigned              begun;
-    uint32_t              head, position;
+    uint32_t              i, head, position;
     rum_recent_record_t  *rec;
 
     if (r->span == 0) {
@@ -105,9 +108,15 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
 
     begun = 0;
 
-    rc = rum_recent_replace(r, key, &begun, removed, data, &head);
+    rc = rum_recent_replace(r, key, order, &begun, removed, data, &head);
     if (rc != RUM_OK) {
         return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (r->marks[values[i].cell] != r->serial) {
+            values[i].cell = RUM_NO_NUMBER;
+        }
     }
 
     rec = rum_recent_append(r, place, n, &position);
@@ -117,6 +126,7 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
 
     rec->key = key;
     rec->time = time;
+    rec->order = order;
     rec->prev = head;
 
     /* the newest record knows for the whole chain that the view began */
@@ -135,13 +145,15 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
 
 /*
  * Takes the marked cells out of the chain, and out of the chain what has
- * nothing left: it never gets longer than there are metrics.  *begun becomes
- * 1 if the view had begun before; *head is what remains.
+ * nothing left: it never gets longer than there are metrics.  Cells that a
+ * newer event has stay there and lose their mark.  *begun becomes 1 if the
+ * view had begun before; *head is what remains.
  */
 
 static int
-rum_recent_replace(rum_recent_t *r, uint64_t key, unsigned *begun,
-    rum_recent_removed_pt removed, void *data, uint32_t *head)
+rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t order,
+    unsigned *begun, rum_recent_removed_pt removed, void *data,
+    uint32_t *head)
 {
     int                   rc;
     uint32_t              n, left, position, *link;
@@ -162,7 +174,14 @@ rum_recent_replace(rum_recent_t *r, uint64_t key, unsigned *begun,
 
         *begun |= rec->began;
 
-        n = rum_recent_pick(r, rec, picked, &left);
+        n = 0;
+
+        if (rec->order > order) {
+            rum_recent_keep(r, rec, &left);
+
+        } else {
+            n = rum_recent_pick(r, rec, picked, &left);
+        }
 
         if (n > 0) {
             rum_recent_place(rec, &place);
@@ -213,6 +232,29 @@ rum_recent_pick(rum_recent_t *r, rum_recent_record_t *rec,
     }
 
     return n;
+}
+
+
+static void
+rum_recent_keep(rum_recent_t *r, rum_recent_record_t *rec, uint32_t *left)
+{
+    uint32_t             i;
+    rum_recent_value_t  *value;
+
+    *left = 0;
+    value = rum_recent_values(rec);
+
+    for (i = 0; i < rec->nvalues; i++) {
+        if (value[i].cell == RUM_NO_NUMBER) {
+            continue;
+        }
+
+        (*left)++;
+
+        if (value[i].cell < r->nmarks) {
+            r->marks[value[i].cell] = 0;
+        }
+    }
 }
 
 

@@ -44,15 +44,20 @@ void rum_recent_free(rum_recent_t *r);
 
 /*
  * What an event has under a key.  Values of the same cells that the key has
- * had are handed to removed(), a call for each place.  *began is whether the
- * key's view begins here: 0 on return if it had begun before.  time is the
- * entry's, in ms, and never goes back.  What has to go for want of room is
- * added to *forgotten.  RUM_ERROR without memory, or what removed() returned.
+ * had are handed to removed(), a call for each place; but entries may come
+ * out of order (from a spool, or by another worker's link), and a value that
+ * is older than the one the key has is itself too late: its cell becomes
+ * RUM_NO_NUMBER.  *began is whether the key's view begins here: 0 on return
+ * if it had begun before.
+ *
+ * time is the entry's, in ms, and never goes back; order is the event's.
+ * What has to go for want of room is added to *forgotten.  RUM_ERROR without
+ * memory, or what removed() returned.
  */
 int rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
-    const rum_place_t *place, const rum_recent_value_t *values, uint32_t n,
-    unsigned *began, uint64_t *forgotten, rum_recent_removed_pt removed,
-    void *data);
+    uint64_t order, const rum_place_t *place, rum_recent_value_t *values,
+    uint32_t n, unsigned *began, uint64_t *forgotten,
+    rum_recent_removed_pt removed, void *data);
 
 /* marks the values of dimensions that are still needed */
 void rum_recent_mark(const rum_recent_t *r, rum_intern_t *in);

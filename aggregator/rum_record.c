@@ -24,12 +24,14 @@ typedef struct {
     uint32_t              n;            /* metrics that count */
     rum_sample_t          samples[RUM_MAX_METRICS];
     rum_recent_value_t    values[RUM_MAX_METRICS];
+    uint8_t               stale[RUM_MAX_METRICS];   /* a newer one is known */
     const rum_str_t      *ids[RUM_MAX_METRICS];
 } rum_record_t;
 
 
 static int rum_record_event(rum_partition_t *p, const rum_event_t *event,
     uint64_t time, unsigned counting);
+static void rum_record_drop_stale(rum_record_t *r);
 static int rum_record_place(rum_record_t *r);
 static int rum_record_dims(rum_record_t *r, rum_site_t *site);
 static uint32_t rum_record_value(rum_record_t *r, const rum_str_t *text,
@@ -161,10 +163,31 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
     }
 
     if (rc == RUM_OK && counting) {
+        rum_record_drop_stale(&r);
         rc = rum_record_count(&r);
     }
 
     return rc;
+}
+
+
+/* what has been replaced before it came is not counted */
+
+static void
+rum_record_drop_stale(rum_record_t *r)
+{
+    uint32_t  i, n;
+
+    for (i = 0, n = 0; i < r->n; i++) {
+        if (r->stale[i]) {
+            r->p->health.replaced++;
+            continue;
+        }
+
+        r->samples[n++] = r->samples[i];
+    }
+
+    r->n = n;
 }
 
 
@@ -346,6 +369,7 @@ rum_record_metrics(rum_record_t *r)
         rum_record_sample(p, cell, m->value, &r->samples[r->n]);
         r->values[r->n].value = m->value;
         r->values[r->n].cell = cell;
+        r->stale[r->n] = 0;
         r->ids[r->n] = m->id.len > 0 ? &m->id : NULL;
         r->n++;
     }
@@ -382,7 +406,8 @@ rum_record_sample(const rum_partition_t *p, uint32_t cell, double value,
 static int
 rum_record_remember(rum_record_t *r)
 {
-    uint32_t             i, n;
+    int                  rc;
+    uint32_t             i, n, index[RUM_MAX_METRICS];
     rum_partition_t     *p;
     rum_recent_value_t   values[RUM_MAX_METRICS];
 
@@ -394,6 +419,7 @@ rum_record_remember(rum_record_t *r)
 
     for (i = 0, n = 0; i < r->n; i++) {
         if (r->ids[i] == NULL) {
+            index[n] = i;
             values[n++] = r->values[i];
         }
     }
@@ -402,9 +428,16 @@ rum_record_remember(rum_record_t *r)
         return RUM_ERROR;
     }
 
-    return rum_recent_put(&p->recent, rum_record_key(r, &r->event->view, 0),
-                          r->time, &r->place, values, n, &r->began,
-                          &p->health.forgotten, rum_record_removed, r);
+    rc = rum_recent_put(&p->recent, rum_record_key(r, &r->event->view, 0),
+                        r->time, r->event->time, &r->place, values, n,
+                        &r->began, &p->health.forgotten, rum_record_removed,
+                        r);
+
+    for (i = 0; i < n; i++) {
+        r->stale[index[i]] = values[i].cell == RUM_NO_NUMBER;
+    }
+
+    return rc;
 }
 
 
@@ -426,11 +459,14 @@ rum_record_remember_ids(rum_record_t *r)
         began = 0;
 
         rc = rum_recent_put(&p->recent, rum_record_key(r, r->ids[i], 1),
-                            r->time, &r->place, &r->values[i], 1, &began,
-                            &p->health.forgotten, rum_record_removed, r);
+                            r->time, r->event->time, &r->place,
+                            &r->values[i], 1, &began, &p->health.forgotten,
+                            rum_record_removed, r);
         if (rc != RUM_OK) {
             return rc;
         }
+
+        r->stale[i] = r->values[i].cell == RUM_NO_NUMBER;
     }
 
     return RUM_OK;

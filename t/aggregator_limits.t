@@ -16,7 +16,7 @@ my $stream = RumStream->new($redis);
 my $agg = aggregator(redis => $redis, conf => <<'END');
 flush = 20ms
 rollup = { "page", "country", "page,country" }
-limit { default = 5  country = 3  dimensions = 2  metrics = 2  sites = 2 }
+limit { default = 5  page = 5  country = 3  dimensions = 2  metrics = 2  sites = 2 }
 recent { time = 30m  views = 10 }
 END
 

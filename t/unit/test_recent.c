@@ -19,6 +19,7 @@
 static rum_place_t         place;
 static rum_recent_value_t  values[RUM_MAX_METRICS];
 static uint32_t            nvalues, calls;
+static int                 stale;
 
 static rum_config_t        config;
 static rum_recent_t        recent;
@@ -69,8 +70,8 @@ removed(void *data, const rum_place_t *where, const rum_recent_value_t *v,
 /* one value under the key, in that minute; whether the view began */
 
 static unsigned
-put(uint64_t key, uint64_t time, uint32_t minute, uint32_t cell, double value,
-    unsigned began)
+put_in_order(uint64_t key, uint64_t time, uint64_t order, uint32_t minute,
+    uint32_t cell, double value, unsigned began)
 {
     rum_place_t         where;
     rum_recent_value_t  v;
@@ -88,10 +89,19 @@ put(uint64_t key, uint64_t time, uint32_t minute, uint32_t cell, double value,
     nvalues = 0;
     calls = 0;
 
-    assert_int_equal(rum_recent_put(&recent, key, time, &where, &v, 1,
+    assert_int_equal(rum_recent_put(&recent, key, time, order, &where, &v, 1,
                                     &began, &forgotten, removed, NULL),
                      RUM_OK);
+    stale = v.cell == RUM_NO_NUMBER;
     return began;
+}
+
+
+static unsigned
+put(uint64_t key, uint64_t time, uint32_t minute, uint32_t cell, double value,
+    unsigned began)
+{
+    return put_in_order(key, time, time, minute, cell, value, began);
 }
 
 
@@ -127,6 +137,32 @@ a_later_value_removes_the_earlier(void **state)
     assert_int_equal(nvalues, 1);
     assert_true(values[0].value == 3.5);
     assert_int_equal(place.minute, 7);
+}
+
+
+static void
+an_older_value_that_comes_later_is_stale(void **state)
+{
+    (void) state;
+
+    put_in_order(1, 10, 200, 5, 20, 2.5, 0);
+    assert_false(stale);
+
+    /* from a spool: it was made before */
+
+    put_in_order(1, 11, 100, 5, 20, 1.5, 1);
+    assert_true(stale);
+    assert_int_equal(calls, 0);
+
+    /* what it has besides is news */
+
+    put_in_order(1, 12, 100, 5, 21, 7, 0);
+    assert_false(stale);
+
+    put_in_order(1, 13, 300, 6, 20, 3.5, 0);
+    assert_false(stale);
+    assert_int_equal(nvalues, 1);
+    assert_true(values[0].value == 2.5);
 }
 
 
@@ -306,6 +342,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(a_later_value_removes_the_earlier,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_older_value_that_comes_later_is_stale, setup, teardown),
         cmocka_unit_test_setup_teardown(a_view_begins_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_old_is_forgotten, setup,
                                         teardown),
