@@ -52,7 +52,8 @@ typedef struct {
     unsigned              once:1;
     unsigned              connected:1;
     unsigned              stale:1;      /* the reader asked for what is void */
-    unsigned              behind:1;     /* the last batch was full */
+    unsigned              behind:1;     /* the last batch was full, and the
+                                           next one is on its way */
     unsigned              drained:1;    /* the last batch was empty */
 } rum_worker_t;
 
@@ -441,10 +442,17 @@ rum_worker_wait(rum_worker_t *w)
         return rum_worker_read(w);
     }
 
-    if (rum_reader_waiting(w->reader)
-        && rum_worker_ms(CLOCK_MONOTONIC)
-           > w->asked_at + RUM_WORKER_BLOCK + w->config->timeout)
-    {
+    if (!rum_reader_waiting(w->reader)) {
+        return RUM_OK;
+    }
+
+    now = rum_worker_ms(CLOCK_MONOTONIC);
+
+    if (now >= w->asked_at + RUM_WORKER_PACE) {
+        w->behind = 0;                  /* there is no more for now */
+    }
+
+    if (now > w->asked_at + RUM_WORKER_BLOCK + w->config->timeout) {
         return rum_worker_fail(w, "timed out");
     }
 
@@ -463,9 +471,11 @@ rum_worker_timeout(rum_worker_t *w, uint64_t now)
 
     next = now + RUM_WORKER_BLOCK;
 
-    if (!rum_reader_waiting(w->reader) && w->read_at > now
-        && w->read_at < next)
-    {
+    if (rum_reader_waiting(w->reader)) {
+        at = w->asked_at + RUM_WORKER_PACE;
+        next = w->behind && at < next ? at : next;
+
+    } else if (w->read_at > now && w->read_at < next) {
         next = w->read_at;
     }
 
