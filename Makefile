@@ -26,6 +26,7 @@ AGGREGATOR = $(BUILD)/rum-aggregator
 
 FUZZ_RUNS    ?= 20000
 FUZZ_SECONDS ?= 60
+CHAOS_SEEDS  ?= 30
 JOBS         ?= $(shell nproc)
 
 MAKEFLAGS += --no-print-directory
@@ -49,6 +50,8 @@ help:
 	@echo 'make test       all tests, then the same under ASan and UBSan'
 	@echo 'make test-plain, make asan'
 	@echo '                the two halves of it; TESTS="t/unit.t ..." picks'
+	@echo 'make chaos      everything fails at random under load, with'
+	@echo '                CHAOS_SEEDS=$(CHAOS_SEEDS); CHAOS_SEED=7 for one'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      cost of a beacon against "return 204"'
 	@echo 'make geoip      a country and ASN database from Debian'\''s libloc'
@@ -187,6 +190,11 @@ test-plain:
 	@$(MAKE) -j$(JOBS) all units fuzzers geoip
 	@echo '== tests'
 	@RUM_BUILD=$(BUILD) FUZZ_RUNS=$(FUZZ_RUNS) $(PROVE) $(TESTS)
+
+.PHONY: chaos
+chaos: deps
+	@$(MAKE) -j$(JOBS) all
+	@RUM_BUILD=$(BUILD) CHAOS_SEEDS=$(CHAOS_SEEDS) $(PROVE) t/chaos.t
 
 # The same with everything sanitized: nginx itself is built from Debian's
 # source, with each pool allocation on its own so that ASan can see it.

@@ -33,13 +33,13 @@ sub page {
 }
 
 sub request {
-    my ($n) = @_;
+    my ($n, $more) = @_;
     my $session = int $n / 5;
 
     return RumLoad::post('/rum', sprintf
         '{"v":1,"view":"v%d","session":"s%d","n":1,"seq":0,"page":"%s",'
-        . '"metrics":{"id":%d}}', $n, $session, page($n),
-        2 ** ($n % $per_page));
+        . '"metrics":{"id":%d}%s}', $n, $session, page($n),
+        2 ** ($n % $per_page), $more // '');
 }
 
 # all that Redis has is in the rollups; the aggregator's figures
@@ -62,6 +62,31 @@ sub settled {
 # Results are RumLoad's: a 204 must be counted once, anything else that was
 # sent once or not at all, the rest not at all.
 sub check {
+    my ($nginx, $name, @results) = @_;
+    my $c = compare($nginx, $name, @results) or return;
+
+    ok(!@{ $c->{lost} },
+       "$name: all $c->{answers}{204} beacons with a 204 are counted")
+        or diag(@{ $c->{lost} } . ' are not: ' . some(@{ $c->{lost} }));
+    once($name, $c);
+
+    return $c->{health};
+}
+
+sub once {
+    my ($name, $c) = @_;
+
+    ok(!@{ $c->{extra} } && !@{ $c->{twice} },
+       "$name: none is counted twice")
+        or diag('never sent: ' . some(@{ $c->{extra} }) . "\n"
+                . some(@{ $c->{twice} }));
+}
+
+sub some { return join ' ', grep { defined } @_[0 .. 20] }
+
+# { health => the status, answers => { 204 => 5021, 0 => 12 }, lost => [...],
+#   extra => [numbers that were never sent], twice => [texts] }
+sub compare {
     my ($nginx, $name, @results) = @_;
     my ($health, $s, %answers, @lost, @extra, @twice);
 
@@ -97,14 +122,8 @@ sub check {
                     qw(beacons views entrances);
     }
 
-    ok(!@lost, "$name: all $answers{204} beacons with a 204 are counted")
-        or diag(@lost . ' are not: '
-                . join ' ', grep { defined } @lost[0 .. 20]);
-    ok(!@extra && !@twice, "$name: none is counted twice")
-        or diag(join "\n", map({ "$_ was never sent" } @extra),
-                grep { defined } @twice[0 .. 20]);
-
-    return $health;
+    return { health => $health, answers => \%answers, lost => \@lost,
+             extra => \@extra, twice => \@twice };
 }
 
 1;

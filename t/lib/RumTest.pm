@@ -43,11 +43,12 @@ use Time::HiRes qw(time sleep);
 use RumTest::Http;
 use RumTest::Redis;
 use RumTest::FakeRedis;
+use RumTest::Proxy;
 use RumTest::Nginx;
 use RumTest::Aggregator;
 
 our @EXPORT = qw(
-    redis fake_redis aggregator nginx http wait_for finish allow_log
+    redis fake_redis proxy aggregator nginx http wait_for finish allow_log
     free_port tmp slurp spew sanitized built top json json_decode beacon_json
 );
 
@@ -244,6 +245,7 @@ sub started {
 
 sub redis      { return started(RumTest::Redis->new(@_)) }
 sub fake_redis { return started(RumTest::FakeRedis->new(@_)) }
+sub proxy      { return started(RumTest::Proxy->new(@_)) }
 sub aggregator { return started(RumTest::Aggregator->new(@_)) }
 sub nginx      { return started(RumTest::Nginx->new(@_)) }
 
