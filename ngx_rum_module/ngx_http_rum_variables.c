@@ -10,12 +10,17 @@ static ngx_int_t ngx_http_rum_variable_result(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rum_variable_str(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rum_variable_escape(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_str_t *s);
 static ngx_int_t ngx_http_rum_variable_geoip(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rum_variable_asn(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_http_rum_variable_set(ngx_http_variable_value_t *v,
     size_t len, u_char *data);
+
+
+#define ngx_http_rum_control(ch)  ((ch) < 0x20 || (ch) == 0x7f)
 
 
 #define ngx_http_rum_str_variable(name, field)                                \
@@ -108,7 +113,48 @@ ngx_http_rum_variable_str(ngx_http_request_t *r,
     /* rum_str_t and ngx_str_t have one layout */
 
     s = (ngx_str_t *) ((char *) ctx + data);
-    ngx_http_rum_variable_set(v, s->len, s->data);
+
+    return ngx_http_rum_variable_escape(r, v, s);
+}
+
+
+/*
+ * Control characters as %XX: these values come from the body of a beacon,
+ * and with CR and LF in it an add_header would send one more header.
+ */
+
+static ngx_int_t
+ngx_http_rum_variable_escape(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_str_t *s)
+{
+    size_t   i, n;
+    u_char  *p, *data;
+
+    for (i = 0, n = 0; i < s->len; i++) {
+        n += ngx_http_rum_control(s->data[i]);
+    }
+
+    if (n == 0) {
+        ngx_http_rum_variable_set(v, s->len, s->data);
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(r->pool, s->len + 2 * n);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, p = data; i < s->len; i++) {
+
+        if (ngx_http_rum_control(s->data[i])) {
+            p = ngx_sprintf(p, "%%%02Xi", (ngx_int_t) s->data[i]);
+
+        } else {
+            *p++ = s->data[i];
+        }
+    }
+
+    ngx_http_rum_variable_set(v, p - data, data);
 
     return NGX_OK;
 }
