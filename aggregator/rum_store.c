@@ -4,7 +4,6 @@
 
 #include "rum_store.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <msgpack.h>
@@ -18,37 +17,15 @@
 static int rum_store_list_window(rum_store_t *s, uint32_t i);
 static void rum_window_free(rum_window_t *window);
 static rum_row_t *rum_window_row(rum_window_t *window, uint32_t value);
-static rum_row_t *rum_window_add(rum_window_t *window, uint32_t value);
 static int rum_window_list_row(rum_window_t *window, const rum_row_t *row);
 static void rum_row_free_cells(rum_row_t *row);
-static int rum_row_reserve(rum_row_t *row, uint32_t ncells);
-static int rum_store_take_values(rum_store_t *s, rum_window_t *window,
-    const redisReply *reply);
-static int rum_store_ask_cells(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window);
-static int rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window);
-static int rum_store_cell_loadable(const rum_store_t *s,
-    const rum_window_t *window, uint32_t cell);
 static int rum_store_change_counter(rum_store_t *s, rum_cell_t *cell,
     int64_t change);
 static int rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
     const rum_change_t *change, unsigned *changed);
-static int rum_cell_set(rum_cell_t *cell, const void *data, size_t len);
 static int rum_store_counter(rum_store_t *s, const rum_cell_t *cell,
     int64_t *counter);
 static int rum_cell_write(void *data, const char *buf, size_t len);
-static int rum_store_write_window(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, uint32_t *commands);
-static int rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, uint32_t cell, uint32_t *commands);
-static int rum_store_key(const rum_store_t *s, const rum_window_t *window,
-    rum_key_e type, const rum_str_t *last, unsigned char *buf);
-static int rum_store_expire_sessions(rum_redis_t *redis,
-    const rum_window_t *window, rum_row_t *row, const unsigned char *key,
-    int len, uint32_t *commands);
-static int rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
-    const unsigned char *key, int len, uint32_t *commands);
 static void rum_window_evict(const rum_store_t *s, rum_window_t *window);
 
 
@@ -221,90 +198,6 @@ rum_store_list_window(rum_store_t *s, uint32_t i)
 }
 
 
-int
-rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
-{
-    int                     rc, len;
-    uint32_t                i;
-    redisReply             *reply;
-    rum_window_t           *window;
-    unsigned char           key[RUM_KEY_MAX];
-
-    static const rum_str_t  beacons = rum_string("beacons");
-
-    for (i = 0; i < s->nlist; i++) {
-        window = s->windows[s->list[i]];
-
-        if (window->loaded) {
-            continue;
-        }
-
-        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &beacons, key);
-
-        if (len < 0
-            || rum_redis_send(redis, "HKEYS %b", key, (size_t) len)
-               != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-    }
-
-    for (i = 0; i < s->nlist; i++) {
-        window = s->windows[s->list[i]];
-
-        if (window->loaded) {
-            continue;
-        }
-
-        reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
-        if (reply == NULL) {
-            return RUM_ERROR;
-        }
-
-        rc = rum_store_take_values(s, window, reply);
-        freeReplyObject(reply);
-
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        window->loaded = 1;
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_store_take_values(rum_store_t *s, rum_window_t *window,
-    const redisReply *reply)
-{
-    size_t      i;
-    uint32_t    value;
-    rum_str_t   text;
-    rum_row_t  *row;
-
-    for (i = 0; i < reply->elements; i++) {
-        text.data = (unsigned char *) reply->element[i]->str;
-        text.len = reply->element[i]->len;
-
-        value = rum_intern(s->intern, &text);
-        if (value == RUM_MAP_NONE) {
-            return RUM_ERROR;
-        }
-
-        row = rum_window_add(window, value);
-        if (row == NULL) {
-            return RUM_ERROR;
-        }
-
-        row->stored = 1;
-    }
-
-    return RUM_OK;
-}
-
-
 static rum_row_t *
 rum_window_row(rum_window_t *window, uint32_t value)
 {
@@ -316,7 +209,7 @@ rum_window_row(rum_window_t *window, uint32_t value)
 }
 
 
-static rum_row_t *
+rum_row_t *
 rum_window_add(rum_window_t *window, uint32_t value)
 {
     uint32_t    size;
@@ -423,156 +316,6 @@ rum_window_list_row(rum_window_t *window, const rum_row_t *row)
 
 
 int
-rum_store_load_rows(rum_store_t *s, rum_redis_t *redis)
-{
-    int            rc;
-    uint32_t       i;
-    rum_window_t  *window;
-
-    for (i = 0; i < s->nlist; i++) {
-        rc = rum_store_ask_cells(s, redis, s->windows[s->list[i]]);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    for (i = 0; i < s->nlist; i++) {
-        window = s->windows[s->list[i]];
-
-        rc = rum_store_take_cells(s, redis, window);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        window->nlist = 0;
-        window->listed = 0;
-    }
-
-    s->nlist = 0;
-
-    return RUM_OK;
-}
-
-
-/* a hash without an entry in the index does not exist yet */
-
-static int
-rum_store_cell_loadable(const rum_store_t *s, const rum_window_t *window,
-    uint32_t cell)
-{
-    return rum_site_indexed(s->sites->sites[window->site], window->dim,
-                            cell);
-}
-
-
-/* one HMGET for each hash of the window, of all rows to load */
-
-static int
-rum_store_ask_cells(rum_store_t *s, rum_redis_t *redis, rum_window_t *window)
-{
-    int                rc, len;
-    uint32_t           i, cell;
-    rum_str_t          name;
-    rum_site_t        *site;
-    unsigned char      key[RUM_KEY_MAX];
-    const rum_str_t   *text;
-
-    if (window->nlist == 0) {
-        return RUM_OK;
-    }
-
-    site = s->sites->sites[window->site];
-
-    for (cell = 0; cell < rum_site_cells(s->sites, site); cell++) {
-        if (!rum_store_cell_loadable(s, window, cell)) {
-            continue;
-        }
-
-        name = rum_site_cell_name(s->sites, site, cell);
-
-        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
-        if (len < 0) {
-            return RUM_ERROR;
-        }
-
-        s->args.n = 0;
-        rc = rum_args_text(&s->args, "HMGET");
-        rc |= rum_args_add(&s->args, key, (size_t) len);
-
-        for (i = 0; i < window->nlist; i++) {
-            text = rum_intern_text(s->intern,
-                                   window->rows[window->list[i]].value);
-            rc |= rum_args_add(&s->args, text->data, text->len);
-        }
-
-        if (rc != RUM_OK || rum_redis_send_args(redis, &s->args) != RUM_OK) {
-            return RUM_ERROR;
-        }
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window)
-{
-    int                rc;
-    uint32_t           i, cell, ncells;
-    rum_row_t         *row;
-    redisReply        *reply;
-    const redisReply  *field;
-
-    if (window->nlist == 0) {
-        return RUM_OK;
-    }
-
-    ncells = rum_site_cells(s->sites, s->sites->sites[window->site]);
-
-    for (cell = 0; cell < ncells; cell++) {
-        if (!rum_store_cell_loadable(s, window, cell)) {
-            continue;
-        }
-
-        reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
-        if (reply == NULL) {
-            return RUM_ERROR;
-        }
-
-        rc = reply->elements == window->nlist ? RUM_OK : RUM_ERROR;
-
-        for (i = 0; rc == RUM_OK && i < window->nlist; i++) {
-            field = reply->element[i];
-            row = &window->rows[window->list[i]];
-
-            if (field->type == REDIS_REPLY_STRING) {
-                rc = rum_row_reserve(row, cell + 1);
-
-                if (rc == RUM_OK) {
-                    rc = rum_cell_set(&row->cells[cell], field->str,
-                                      field->len);
-                }
-            }
-        }
-
-        freeReplyObject(reply);
-
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    for (i = 0; i < window->nlist; i++) {
-        window->rows[window->list[i]].loaded = 1;
-        window->rows[window->list[i]].wanted = 0;
-    }
-
-    return RUM_OK;
-}
-
-
-static int
 rum_row_reserve(rum_row_t *row, uint32_t ncells)
 {
     rum_cell_t  *cells;
@@ -785,7 +528,7 @@ rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
 
 /* cells grow by little: some room to spare saves most of the moves */
 
-static int
+int
 rum_cell_set(rum_cell_t *cell, const void *data, size_t len)
 {
     size_t          size;
@@ -810,264 +553,6 @@ rum_cell_set(rum_cell_t *cell, const void *data, size_t len)
     cell->len = (uint32_t) len;
 
     return RUM_OK;
-}
-
-
-int
-rum_store_write(rum_store_t *s, rum_redis_t *redis, uint32_t *commands)
-{
-    int            rc;
-    uint32_t       i;
-    rum_window_t  *window;
-
-    for (i = 0; i < s->nlist; i++) {
-        window = s->windows[s->list[i]];
-        window->listed = 0;
-
-        if (window->nlist == 0) {
-            continue;
-        }
-
-        rc = rum_store_write_window(s, redis, window, commands);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        window->nlist = 0;
-    }
-
-    s->nlist = 0;
-
-    return RUM_OK;
-}
-
-
-/* how many rows each hash gets is counted first: a command says it at once */
-
-static int
-rum_store_write_window(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, uint32_t *commands)
-{
-    int         rc;
-    uint32_t    i, cell, ncells, *touched;
-    uint8_t    *expires;
-    rum_row_t  *row;
-
-    ncells = rum_site_cells(s->sites, s->sites->sites[window->site]);
-
-    if (s->ntouched < ncells) {
-        touched = realloc(s->touched, ncells * sizeof(uint32_t));
-        if (touched == NULL) {
-            return RUM_ERROR;
-        }
-
-        s->touched = touched;
-        s->ntouched = ncells;
-    }
-
-    if (window->nexpires < ncells) {
-        expires = realloc(window->expires, ncells);
-        if (expires == NULL) {
-            return RUM_ERROR;
-        }
-
-        memset(expires + window->nexpires, 0, ncells - window->nexpires);
-        window->expires = expires;
-        window->nexpires = ncells;
-    }
-
-    memset(s->touched, 0, ncells * sizeof(uint32_t));
-
-    for (i = 0; i < window->nlist; i++) {
-        row = &window->rows[window->list[i]];
-
-        for (cell = 0; cell < row->ncells; cell++) {
-            s->touched[cell] += row->cells[cell].dirty;
-        }
-
-        row->stored = 1;
-    }
-
-    for (cell = 0; cell < ncells; cell++) {
-        if (s->touched[cell] == 0) {
-            continue;
-        }
-
-        rc = rum_store_write_cell(s, redis, window, cell, commands);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    for (i = 0; i < window->nlist; i++) {
-        window->rows[window->list[i]].dirty = 0;
-    }
-
-    return rum_redis_push(redis);
-}
-
-
-static int
-rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, uint32_t cell, uint32_t *commands)
-{
-    int               rc, len;
-    uint32_t          i;
-    rum_str_t         name;
-    rum_row_t        *row;
-    rum_cell_t       *c;
-    unsigned char     key[RUM_KEY_MAX];
-    const rum_str_t  *text;
-
-    name = rum_site_cell_name(s->sites, s->sites->sites[window->site], cell);
-
-    len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
-    if (len < 0) {
-        return RUM_ERROR;
-    }
-
-    s->args.n = 0;
-    rc = rum_args_text(&s->args, "HSET");
-    rc |= rum_args_add(&s->args, key, (size_t) len);
-
-    for (i = 0; i < window->nlist; i++) {
-        row = &window->rows[window->list[i]];
-
-        if (cell >= row->ncells || !row->cells[cell].dirty) {
-            continue;
-        }
-
-        c = &row->cells[cell];
-        c->dirty = 0;
-
-        text = rum_intern_text(s->intern, row->value);
-        rc |= rum_args_add(&s->args, text->data, text->len);
-        rc |= rum_args_add(&s->args, c->data, c->len);
-    }
-
-    if (rc != RUM_OK || rum_redis_send_args(redis, &s->args) != RUM_OK) {
-        return RUM_ERROR;
-    }
-
-    (*commands)++;
-
-    if (window->expires[cell]) {
-        return RUM_OK;
-    }
-
-    window->expires[cell] = 1;
-
-    return rum_store_expire(redis, window, key, len, commands);
-}
-
-
-int
-rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, rum_row_t *row, rum_args_t *args,
-    uint32_t *commands)
-{
-    int            len;
-    unsigned char  key[RUM_KEY_MAX];
-
-    len = rum_store_key(s, window, RUM_KEY_SESSIONS,
-                        rum_intern_text(s->intern, row->value), key);
-    if (len < 0) {
-        return RUM_ERROR;
-    }
-
-    args->argv[0] = "PFADD";
-    args->argvlen[0] = 5;
-    args->argv[1] = (char *) key;
-    args->argvlen[1] = (size_t) len;
-
-    if (rum_redis_send_args(redis, args) != RUM_OK) {
-        return RUM_ERROR;
-    }
-
-    (*commands)++;
-
-    return rum_store_expire_sessions(redis, window, row, key, len, commands);
-}
-
-
-int
-rum_store_unite_sessions(rum_store_t *s, rum_redis_t *redis,
-    rum_window_t *window, rum_row_t *row, rum_window_t *from,
-    rum_row_t *from_row, uint32_t *commands)
-{
-    int            len, from_len;
-    unsigned char  key[RUM_KEY_MAX], from_key[RUM_KEY_MAX];
-
-    len = rum_store_key(s, window, RUM_KEY_SESSIONS,
-                        rum_intern_text(s->intern, row->value), key);
-    from_len = rum_store_key(s, from, RUM_KEY_SESSIONS,
-                             rum_intern_text(s->intern, from_row->value),
-                             from_key);
-
-    if (len < 0 || from_len < 0
-        || rum_redis_send(redis, "PFMERGE %b %b", key, (size_t) len, from_key,
-                          (size_t) from_len)
-           != RUM_OK)
-    {
-        return RUM_ERROR;
-    }
-
-    (*commands)++;
-
-    return rum_store_expire_sessions(redis, window, row, key, len, commands);
-}
-
-
-static int
-rum_store_expire_sessions(rum_redis_t *redis, const rum_window_t *window,
-    rum_row_t *row, const unsigned char *key, int len, uint32_t *commands)
-{
-    if (row->expires) {
-        return RUM_OK;
-    }
-
-    row->expires = 1;
-
-    return rum_store_expire(redis, window, key, len, commands);
-}
-
-
-static int
-rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
-    const unsigned char *key, int len, uint32_t *commands)
-{
-    if (window->expiry == 0) {
-        return RUM_OK;
-    }
-
-    (*commands)++;
-
-    return rum_redis_send(redis, "EXPIREAT %b %llu", key, (size_t) len,
-                          (unsigned long long) window->expiry);
-}
-
-
-static int
-rum_store_key(const rum_store_t *s, const rum_window_t *window,
-    rum_key_e type, const rum_str_t *last, unsigned char *buf)
-{
-    rum_key_t    key;
-    rum_site_t  *site;
-
-    memset(&key, 0, sizeof(key));
-
-    site = s->sites->sites[window->site];
-
-    key.type = type;
-    key.partition = s->partition;
-    key.res = window->res;
-    key.start = window->start;
-    key.site = site->name;
-    key.dimension = rum_site_dim_name(s->sites, site, window->dim);
-    key.metric = *last;
-    key.value = *last;
-
-    return rum_key_write(&key, buf, RUM_KEY_MAX);
 }
 
 

@@ -145,4 +145,12 @@ int rum_store_evict(rum_store_t *s);
 /* marks the values of dimensions that are still needed */
 void rum_store_mark(const rum_store_t *s, rum_intern_t *in);
 
+/*
+ * What the two files of the store share: a new row, room for so many cells,
+ * the bytes of one.  NULL or RUM_ERROR without memory.
+ */
+rum_row_t *rum_window_add(rum_window_t *window, uint32_t value);
+int rum_row_reserve(rum_row_t *row, uint32_t ncells);
+int rum_cell_set(rum_cell_t *cell, const void *data, size_t len);
+
 #endif /* RUM_STORE_H */
