@@ -239,7 +239,8 @@ for my $origin ('https://shop.example', 'http://localhost:8080', 'null',
 
 for my $origin ('https://other.example', 'http://shop.example', 'https://',
                 'https://shop.example.evil', 'https://evilshop.example',
-                'https://.shop.example', 'http://localhost', 'nullx', 'x')
+                'https://.shop.example', 'http://www.shop.example',
+                'http://localhost', 'nullx', 'x')
 {
     $r = $nginx->beacon('/origin', {}, "Origin: $origin");
     refused("origin $origin", $r, 403, 'origin');

@@ -168,6 +168,15 @@ is(where($nginx, mmdb_address(4)), 'City 4/R4/64504',
 is(country($nginx, '198.51.100.7'), 'LI', 'in use');
 is(country($nginx, '203.0.113.7'), 'AT', 'removed, still in use');
 
+# neither its time nor its size tell this one
+
+my $size = -s $country;
+mmdb_write($country, 'Country', networks => { '198.51.100.0/24' => 'MC' });
+utime $clock, $clock, $country;
+is(-s $country, $size, 'a file of the same time and size');
+ok(reloads($nginx, 6), 'is another one');
+is(country($nginx, '198.51.100.7'), 'MC', 'and in use');
+
 
 # changing all the time, while beacons come
 
