@@ -61,6 +61,7 @@ typedef struct {
     u_char                       *chunk;
 
     unsigned                      unsynced:1;
+    unsigned                      adopted:1;    /* there may be more */
     unsigned                      failed:1;     /* said so already */
 } ngx_http_rum_spooler_t;
 
@@ -531,7 +532,7 @@ ngx_http_rum_spool_timer(ngx_event_t *ev)
     }
 
     if (!ev->timer_set) {
-        ngx_add_timer(ev, (s->in.fd != NGX_INVALID_FILE)
+        ngx_add_timer(ev, (s->in.fd != NGX_INVALID_FILE || s->adopted)
                           ? NGX_HTTP_RUM_SPOOL_PACE
                           : NGX_HTTP_RUM_SPOOL_LOOK);
     }
@@ -551,6 +552,7 @@ ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
     ngx_http_rum_spool_found_t  file;
 
     s->looked = ngx_current_msec;
+    s->adopted = 0;
 
     if (s->out.fd != NGX_INVALID_FILE) {
         ngx_http_rum_spool_sync(&s->sync);
@@ -576,6 +578,7 @@ ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
              && ngx_http_rum_delivery_has_time() && !ngx_exiting
              && ngx_http_rum_spool_adopt(s, file.name) != NGX_OK);
 
+    s->adopted = (s->in.fd != NGX_INVALID_FILE);
     s->total = total;
     ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, (ngx_uint_t) total);
     ngx_http_rum_stats_max(NGX_HTTP_RUM_SPOOL_HIGH, (ngx_uint_t) total);
