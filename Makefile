@@ -52,6 +52,7 @@ help:
 	@echo '                the two halves of it; TESTS="t/unit.t ..." picks'
 	@echo 'make chaos      everything fails at random under load, with'
 	@echo '                CHAOS_SEEDS=$(CHAOS_SEEDS); CHAOS_SEED=7 for one'
+	@echo 'make leak       1,000,000 beacons, and no memory kept of them'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      cost of a beacon against "return 204"'
 	@echo 'make geoip      a country and ASN database from Debian'\''s libloc'
@@ -181,7 +182,7 @@ fuzz: deps
 TESTS ?= $(sort $(wildcard t/*.t))
 PROVE  = prove -j2 --timer -It/lib
 
-.PHONY: test test-plain asan asan-build
+.PHONY: test test-plain leak asan asan-build
 test: deps
 	@$(MAKE) test-plain TESTS='$(TESTS)'
 	@$(MAKE) asan TESTS='$(TESTS)'
@@ -195,6 +196,10 @@ test-plain:
 chaos: deps
 	@$(MAKE) -j$(JOBS) all
 	@RUM_BUILD=$(BUILD) CHAOS_SEEDS=$(CHAOS_SEEDS) $(PROVE) t/chaos.t
+
+leak: deps
+	@$(MAKE) -j$(JOBS) all
+	@RUM_BUILD=$(BUILD) RUM_LEAK_BEACONS=1000000 $(PROVE) -v t/leak.t
 
 # The same with everything sanitized: nginx itself is built from Debian's
 # source, with each pool allocation on its own so that ASan can see it.

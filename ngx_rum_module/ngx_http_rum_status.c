@@ -773,8 +773,13 @@ ngx_http_rum_status_send(ngx_http_request_t *r, ngx_uint_t status,
 
     b->pos = body;
     b->last = body + len;
-    b->memory = 1;
     b->last_buf = (r == r->main) ? 1 : 0;
+
+    /* an empty Prometheus text has no memory that a filter could look at */
+
+    b->memory = (len != 0) ? 1 : 0;
+    b->sync = (b->last_buf || b->memory) ? 0 : 1;
+
     b->last_in_chain = 1;
 
     out.buf = b;
