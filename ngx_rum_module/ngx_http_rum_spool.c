@@ -608,6 +608,7 @@ ngx_http_rum_spool_next(ngx_http_rum_spooler_t *s,
     }
 
     rc = NGX_DONE;
+    next = *file;
     *total = 0;
 
     while ((de = readdir(dir)) != NULL) {
