@@ -32,6 +32,7 @@ rum_delta_init(rum_delta_t *d, const rum_rollup_t *rollup)
 {
     memset(d, 0, sizeof(rum_delta_t));
     d->rollup = rollup;
+    d->serial = 1;
 }
 
 
@@ -59,6 +60,7 @@ rum_delta_reset(rum_delta_t *d)
     d->ngroups = 0;
     d->nstrings = 0;
     d->nrejected = 0;
+    d->serial++;
     rum_map_clear(&d->map);
 }
 

@@ -8,8 +8,9 @@
  *   members   group, group, ...             as each event has them
  *   groups    [site, dimension, minute, value(s)]
  *
- * A value that a later one replaces is an event of its own: a removed sample
- * in the groups of the old event.
+ * A value that a later one replaces becomes void, if its event is still here;
+ * if not, it is taken back by an event of its own, a removed sample in the
+ * groups of the old event.
  */
 
 #ifndef RUM_DELTA_H
@@ -28,6 +29,8 @@ typedef struct {
 typedef struct {
     uint32_t              site;
     uint32_t              minute;       /* Unix time / 60 */
+    uint32_t              serial;       /* of the delta it was added to */
+    uint32_t              event;        /* and where in it: units */
     uint32_t              nown;
     uint32_t              values[RUM_ROLLUP_ATTRS];     /* interned */
     rum_own_value_t       own[RUM_MAX_DIMS];
@@ -35,12 +38,18 @@ typedef struct {
 
 #define RUM_SAMPLE_ZERO        INT16_MIN    /* up to RUM_HISTOGRAM_ZERO */
 
+typedef enum {
+    RUM_SAMPLE_ADDED = 0,
+    RUM_SAMPLE_REMOVED,                 /* of an earlier delta: taken back */
+    RUM_SAMPLE_VOID                     /* replaced before it was stored */
+} rum_sample_e;
+
 typedef struct {
     double                value;
     int16_t               bucket;       /* or RUM_SAMPLE_ZERO */
     uint16_t              cell;
     uint8_t               rating;
-    uint8_t               removed;      /* taken back, not recorded */
+    uint8_t               kind;         /* rum_sample_e */
 } rum_sample_t;
 
 /* events lie one after the other, at multiples of RUM_DELTA_UNIT */
@@ -99,6 +108,7 @@ typedef struct {
     size_t                events_len;   /* bytes, without the last one */
     size_t                events_size;
     uint32_t              last;         /* the last one: units */
+    uint32_t              serial;       /* one more with each reset */
     size_t                nmembers, members_size;
     size_t                ngroups, groups_size;
     size_t                nstrings, strings_size;

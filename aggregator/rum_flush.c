@@ -395,6 +395,10 @@ rum_flush_stored(rum_flush_t *f)
         rum_store_mark(&p->store, &p->intern);
         rum_recent_mark(&p->recent, &p->intern);
         rum_intern_sweep(&p->intern);
+
+        /* their keys are made of numbers that may mean something else now */
+
+        rum_map_clear(&p->sessions);
     }
 
     return rc;

@@ -246,11 +246,10 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
     rum_row_t *row)
 {
     int               rc;
-    size_t            k, next;
-    uint32_t          i;
+    uint32_t          i, cell;
     rum_change_t      change;
     rum_gather_t     *g;
-    rum_histogram_t   added;
+    rum_histogram_t   sum;
 
     g = &f->p->scratch->gather;
 
@@ -272,31 +271,29 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         }
     }
 
-    for (i = 0; i < g->ntouched; i++) {
-        rum_gather_histogram(g, g->touched[i], &added);
+    for (i = 0; i < g->added.ntouched; i++) {
+        cell = g->added.touched[i];
+        rum_gather_histogram(&g->added, cell, &sum);
 
         memset(&change, 0, sizeof(change));
-        change.added = &added;
+        change.added = &sum;
 
-        rc = rum_flush_change(f, group, window, row, g->touched[i], &change);
+        rc = rum_flush_change(f, group, window, row, cell, &change);
         if (rc != RUM_OK) {
             return rc;
         }
     }
 
-    for (k = 0; k < g->nremoved; k = next) {
-        for (next = k + 1; next < g->nremoved; next++) {
-            if (g->removed[next]->cell != g->removed[k]->cell) {
-                break;
-            }
-        }
+    for (i = 0; i < g->removed.ntouched; i++) {
+        cell = g->removed.touched[i];
+        rum_gather_histogram(&g->removed, cell, &sum);
 
         memset(&change, 0, sizeof(change));
-        change.removed = &g->removed[k];
-        change.nremoved = (uint32_t) (next - k);
+        change.removed = &sum;
+        change.samples = g->samples;
+        change.nsamples = g->nsamples;
 
-        rc = rum_flush_change(f, group, window, row, g->removed[k]->cell,
-                              &change);
+        rc = rum_flush_change(f, group, window, row, cell, &change);
         if (rc != RUM_OK) {
             return rc;
         }

@@ -11,16 +11,17 @@
 #define RUM_GATHER_EVENT   256          /* bytes of a usual one */
 
 
-static void rum_gather_reset(rum_gather_t *g);
+static void rum_gather_free_sums(rum_gather_sums_t *sums);
+static void rum_gather_reset(rum_gather_sums_t *sums);
 static int rum_gather_event(rum_gather_t *g,
     const rum_delta_event_t *event);
-static inline int rum_gather_sample(rum_gather_t *g,
+static inline int rum_gather_sample(rum_gather_sums_t *sums,
     const rum_sample_t *sample);
-static rum_gather_cell_t *rum_gather_cell(rum_gather_t *g, uint32_t cell);
+static rum_gather_cell_t *rum_gather_cell(rum_gather_sums_t *sums,
+    uint32_t cell);
 static int rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample);
 static int rum_gather_session(rum_gather_t *g,
     const rum_delta_event_t *event);
-static int rum_gather_compare(const void *one, const void *two);
 static uint32_t rum_gather_range(const rum_gather_cell_t *cell,
     uint32_t *first);
 
@@ -35,17 +36,25 @@ rum_gather_init(rum_gather_t *g)
 void
 rum_gather_free(rum_gather_t *g)
 {
-    uint32_t  i;
-
-    for (i = 0; i < g->ncells; i++) {
-        free(g->cells[i]);
-    }
-
-    free(g->cells);
-    free(g->touched);
-    free(g->removed);
+    rum_gather_free_sums(&g->added);
+    rum_gather_free_sums(&g->removed);
+    free(g->samples);
     free(g->sessions);
     rum_gather_init(g);
+}
+
+
+static void
+rum_gather_free_sums(rum_gather_sums_t *sums)
+{
+    uint32_t  i;
+
+    for (i = 0; i < sums->ncells; i++) {
+        free(sums->cells[i]);
+    }
+
+    free(sums->cells);
+    free(sums->touched);
 }
 
 
@@ -58,7 +67,11 @@ rum_gather(rum_gather_t *g, const rum_delta_t *delta,
     const uint32_t       *list;
     const unsigned char  *ahead;
 
-    rum_gather_reset(g);
+    rum_gather_reset(&g->added);
+    rum_gather_reset(&g->removed);
+    memset(g->counters, 0, sizeof(g->counters));
+    g->nsamples = 0;
+    g->nsessions = 0;
 
     list = &delta->lists[group->list];
 
@@ -83,40 +96,34 @@ rum_gather(rum_gather_t *g, const rum_delta_t *delta,
         }
     }
 
-    if (g->nremoved > 1) {
-        qsort(g->removed, g->nremoved, sizeof(rum_sample_t *),
-              rum_gather_compare);
-    }
-
     return RUM_OK;
 }
 
 
 static void
-rum_gather_reset(rum_gather_t *g)
+rum_gather_reset(rum_gather_sums_t *sums)
 {
     uint32_t            i, first, n;
     rum_gather_cell_t  *cell;
 
-    for (i = 0; i < g->ntouched; i++) {
-        cell = g->cells[g->touched[i]];
+    for (i = 0; i < sums->ntouched; i++) {
+        cell = sums->cells[sums->touched[i]];
 
         n = rum_gather_range(cell, &first);
         memset(&cell->counts[first], 0, n * sizeof(uint32_t));
         memset(cell, 0, offsetof(rum_gather_cell_t, counts));
     }
 
-    g->ntouched = 0;
-    g->nremoved = 0;
-    g->nsessions = 0;
-    memset(g->counters, 0, sizeof(g->counters));
+    sums->ntouched = 0;
 }
 
 
 static int
 rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
 {
-    uint32_t  i;
+    uint32_t             i;
+    rum_gather_sums_t   *sums;
+    const rum_sample_t  *sample;
 
     g->counters[RUM_COUNTER_BEACONS] += event->beacons;
     g->counters[RUM_COUNTER_VIEWS] += event->views;
@@ -129,7 +136,22 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
     }
 
     for (i = 0; i < event->nsamples; i++) {
-        if (rum_gather_sample(g, &event->samples[i]) != RUM_OK) {
+        sample = &event->samples[i];
+        sums = &g->added;
+
+        if (sample->kind != RUM_SAMPLE_ADDED) {
+            if (sample->kind == RUM_SAMPLE_VOID) {
+                continue;
+            }
+
+            if (rum_gather_removed(g, sample) != RUM_OK) {
+                return RUM_ERROR;
+            }
+
+            sums = &g->removed;
+        }
+
+        if (rum_gather_sample(sums, sample) != RUM_OK) {
             return RUM_ERROR;
         }
     }
@@ -139,26 +161,22 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
 
 
 static inline int
-rum_gather_sample(rum_gather_t *g, const rum_sample_t *sample)
+rum_gather_sample(rum_gather_sums_t *sums, const rum_sample_t *sample)
 {
     int64_t             units;
     rum_gather_cell_t  *cell;
 
-    if (sample->removed) {
-        return rum_gather_removed(g, sample);
-    }
-
-    cell = sample->cell < g->ncells ? g->cells[sample->cell] : NULL;
+    cell = sample->cell < sums->ncells ? sums->cells[sample->cell] : NULL;
 
     if (cell == NULL) {
-        cell = rum_gather_cell(g, sample->cell);
+        cell = rum_gather_cell(sums, sample->cell);
         if (cell == NULL) {
             return RUM_ERROR;
         }
     }
 
     if (cell->count++ == 0) {
-        g->touched[g->ntouched++] = sample->cell;
+        sums->touched[sums->ntouched++] = sample->cell;
         cell->min = sample->value;
         cell->max = sample->value;
     }
@@ -188,43 +206,43 @@ rum_gather_sample(rum_gather_t *g, const rum_sample_t *sample)
 /* the first sample of the cell ever */
 
 static rum_gather_cell_t *
-rum_gather_cell(rum_gather_t *g, uint32_t cell)
+rum_gather_cell(rum_gather_sums_t *sums, uint32_t cell)
 {
     uint32_t             i, n, *touched;
     rum_gather_cell_t  **cells;
 
-    if (cell >= g->ncells) {
+    if (cell >= sums->ncells) {
         n = cell + 32;
 
-        touched = realloc(g->touched, n * sizeof(uint32_t));
+        touched = realloc(sums->touched, n * sizeof(uint32_t));
         if (touched == NULL) {
             return NULL;
         }
 
-        g->touched = touched;
+        sums->touched = touched;
 
-        cells = realloc(g->cells, n * sizeof(rum_gather_cell_t *));
+        cells = realloc(sums->cells, n * sizeof(rum_gather_cell_t *));
         if (cells == NULL) {
             return NULL;
         }
 
-        g->cells = cells;
+        sums->cells = cells;
 
-        for (i = g->ncells; i < n; i++) {
-            g->cells[i] = NULL;
+        for (i = sums->ncells; i < n; i++) {
+            sums->cells[i] = NULL;
         }
 
-        g->ncells = n;
+        sums->ncells = n;
     }
 
-    g->cells[cell] = aligned_alloc(RUM_GATHER_ALIGN,
+    sums->cells[cell] = aligned_alloc(RUM_GATHER_ALIGN,
                                    sizeof(rum_gather_cell_t));
 
-    if (g->cells[cell] != NULL) {
-        memset(g->cells[cell], 0, sizeof(rum_gather_cell_t));
+    if (sums->cells[cell] != NULL) {
+        memset(sums->cells[cell], 0, sizeof(rum_gather_cell_t));
     }
 
-    return g->cells[cell];
+    return sums->cells[cell];
 }
 
 
@@ -232,21 +250,21 @@ static int
 rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample)
 {
     size_t                 size;
-    const rum_sample_t   **removed;
+    const rum_sample_t   **samples;
 
-    if (g->nremoved == g->removed_size) {
-        size = g->removed_size ? 2 * g->removed_size : 256;
+    if (g->nsamples == g->samples_size) {
+        size = g->samples_size ? 2 * g->samples_size : 256;
 
-        removed = realloc(g->removed, size * sizeof(rum_sample_t *));
-        if (removed == NULL) {
+        samples = realloc(g->samples, size * sizeof(rum_sample_t *));
+        if (samples == NULL) {
             return RUM_ERROR;
         }
 
-        g->removed = removed;
-        g->removed_size = size;
+        g->samples = samples;
+        g->samples_size = size;
     }
 
-    g->removed[g->nremoved++] = sample;
+    g->samples[g->nsamples++] = sample;
 
     return RUM_OK;
 }
@@ -276,25 +294,14 @@ rum_gather_session(rum_gather_t *g, const rum_delta_event_t *event)
 }
 
 
-static int
-rum_gather_compare(const void *one, const void *two)
-{
-    const rum_sample_t  *a, *b;
-
-    a = *(const rum_sample_t *const *) one;
-    b = *(const rum_sample_t *const *) two;
-
-    return (int) a->cell - (int) b->cell;
-}
-
-
 void
-rum_gather_histogram(const rum_gather_t *g, uint32_t cell, rum_histogram_t *h)
+rum_gather_histogram(const rum_gather_sums_t *sums, uint32_t cell,
+    rum_histogram_t *h)
 {
     uint32_t            i, first;
     rum_gather_cell_t  *c;
 
-    c = g->cells[cell];
+    c = sums->cells[cell];
     rum_histogram_init(h);
 
     h->count = c->count;

@@ -35,16 +35,21 @@ typedef struct {
     uint32_t              ncells;
     uint32_t             *touched;      /* cells with samples */
     uint32_t              ntouched;
+} rum_gather_sums_t;
 
-    int64_t               counters[RUM_COUNTERS];
+typedef struct {
+    int64_t                    counters[RUM_COUNTERS];
 
-    const rum_sample_t  **removed;      /* by cell */
-    size_t                nremoved;
-    size_t                removed_size;
+    rum_gather_sums_t          added;
+    rum_gather_sums_t          removed;
 
-    const rum_delta_event_t  **sessions;    /* events that have one to add */
-    size_t                nsessions;
-    size_t                sessions_size;
+    const rum_sample_t       **samples;     /* the removed ones, each */
+    size_t                     nsamples;
+    size_t                     samples_size;
+
+    const rum_delta_event_t  **sessions;    /* events with one to add */
+    size_t                     nsessions;
+    size_t                     sessions_size;
 } rum_gather_t;
 
 void rum_gather_init(rum_gather_t *g);
@@ -59,7 +64,7 @@ int rum_gather(rum_gather_t *g, const rum_delta_t *delta,
  * long as nothing else is gathered.  Its counts are not its own: it is not
  * to be freed.
  */
-void rum_gather_histogram(const rum_gather_t *g, uint32_t cell,
+void rum_gather_histogram(const rum_gather_sums_t *sums, uint32_t cell,
     rum_histogram_t *h);
 
 #endif /* RUM_GATHER_H */

@@ -25,6 +25,8 @@ typedef struct {
     uint32_t              units;        /* length; 0: the block ends here */
     uint32_t              site;
     uint32_t              minute;
+    uint32_t              serial;
+    uint32_t              event;
     uint16_t              nattrs;
     uint16_t              nown;
     uint16_t              nvalues;
@@ -316,6 +318,8 @@ rum_recent_append(rum_recent_t *r, const rum_place_t *place, uint32_t n,
     rec->units = units;
     rec->site = place->site;
     rec->minute = place->minute;
+    rec->serial = place->serial;
+    rec->event = place->event;
     rec->nattrs = (uint16_t) nattrs;
     rec->nown = (uint16_t) place->nown;
     rec->nvalues = (uint16_t) n;
@@ -458,6 +462,8 @@ rum_recent_place(const rum_recent_record_t *rec, rum_place_t *place)
 
     place->site = rec->site;
     place->minute = rec->minute;
+    place->serial = rec->serial;
+    place->event = rec->event;
     place->nown = rec->nown;
 
     dims = rum_recent_dims(rec);

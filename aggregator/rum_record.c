@@ -31,7 +31,7 @@ typedef struct {
 
 static int rum_record_event(rum_partition_t *p, const rum_event_t *event,
     uint64_t time, unsigned counting);
-static void rum_record_drop_stale(rum_record_t *r);
+static int rum_record_add(rum_record_t *r);
 static int rum_record_place(rum_record_t *r);
 static int rum_record_dims(rum_record_t *r, rum_site_t *site);
 static uint32_t rum_record_value(rum_record_t *r, const rum_str_t *text,
@@ -43,6 +43,8 @@ static int rum_record_remember_ids(rum_record_t *r);
 static uint64_t rum_record_key(const rum_record_t *r, const rum_str_t *id,
     unsigned kind);
 static int rum_record_removed(void *data, const rum_place_t *place,
+    const rum_recent_value_t *values, uint32_t n);
+static void rum_record_void(rum_delta_t *d, uint32_t units,
     const rum_recent_value_t *values, uint32_t n);
 static int rum_record_count(rum_record_t *r);
 static int rum_record_bounce(rum_record_t *r);
@@ -158,12 +160,15 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
         rc = rum_record_metrics(&r);
     }
 
+    if (rc == RUM_OK && counting) {
+        rc = rum_record_add(&r);
+    }
+
     if (rc == RUM_OK) {
         rc = rum_record_remember(&r);
     }
 
     if (rc == RUM_OK && counting) {
-        rum_record_drop_stale(&r);
         rc = rum_record_count(&r);
     }
 
@@ -171,23 +176,25 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
 }
 
 
-/* what has been replaced before it came is not counted */
+/* what is remembered of the event tells where it is */
 
-static void
-rum_record_drop_stale(rum_record_t *r)
+static int
+rum_record_add(rum_record_t *r)
 {
-    uint32_t  i, n;
+    rum_delta_event_t  *event;
 
-    for (i = 0, n = 0; i < r->n; i++) {
-        if (r->stale[i]) {
-            r->p->health.replaced++;
-            continue;
-        }
-
-        r->samples[n++] = r->samples[i];
+    event = rum_delta_event(&r->p->delta, &r->place, r->n);
+    if (event == NULL) {
+        return RUM_ERROR;
     }
 
-    r->n = n;
+    event->nsamples = (uint8_t) r->n;
+    memcpy(event->samples, r->samples, r->n * sizeof(rum_sample_t));
+
+    r->place.serial = r->p->delta.serial;
+    r->place.event = r->p->delta.last;
+
+    return RUM_OK;
 }
 
 
@@ -394,7 +401,7 @@ rum_record_sample(const rum_partition_t *p, uint32_t cell, double value,
     sample->rating = (uint8_t) rum_metric_rate(known < p->sites.known
                                                ? &rum_metrics[known] : NULL,
                                                value);
-    sample->removed = 0;
+    sample->kind = RUM_SAMPLE_ADDED;
 }
 
 
@@ -501,6 +508,13 @@ rum_record_removed(void *data, const rum_place_t *place,
         return RUM_OK;
     }
 
+    p->health.replaced += n;
+
+    if (place->serial == p->delta.serial) {
+        rum_record_void(&p->delta, place->event, values, n);
+        return RUM_OK;
+    }
+
     event = rum_delta_event(&p->delta, place, n);
     if (event == NULL) {
         return RUM_ERROR;
@@ -509,13 +523,39 @@ rum_record_removed(void *data, const rum_place_t *place,
     for (i = 0; i < n; i++) {
         rum_record_sample(p, values[i].cell, values[i].value,
                           &event->samples[i]);
-        event->samples[i].removed = 1;
+        event->samples[i].kind = RUM_SAMPLE_REMOVED;
     }
 
     event->nsamples = (uint8_t) n;
-    p->health.replaced += n;
 
     return RUM_OK;
+}
+
+
+/* the event has not been stored yet: it never had these values */
+
+static void
+rum_record_void(rum_delta_t *d, uint32_t units,
+    const rum_recent_value_t *values, uint32_t n)
+{
+    uint32_t            i, k;
+    rum_sample_t       *sample;
+    rum_delta_event_t  *event;
+
+    event = rum_delta_event_at(d, units);
+
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < event->nsamples; k++) {
+            sample = &event->samples[k];
+
+            if (sample->cell == values[i].cell
+                && sample->kind == RUM_SAMPLE_ADDED)
+            {
+                sample->kind = RUM_SAMPLE_VOID;
+                break;
+            }
+        }
+    }
 }
 
 
@@ -527,11 +567,7 @@ rum_record_count(rum_record_t *r)
     const rum_event_t  *event;
 
     event = r->event;
-
-    counted = rum_delta_event(&r->p->delta, &r->place, r->n);
-    if (counted == NULL) {
-        return RUM_ERROR;
-    }
+    counted = rum_delta_event_at(&r->p->delta, r->place.event);
 
     for (i = 0, errors = 0; i < event->nerrors; i++) {
         errors += event->errors[i].count < RUM_MAX_COUNT
@@ -547,8 +583,14 @@ rum_record_count(rum_record_t *r)
         counted->bounces = 1;
     }
 
-    counted->nsamples = (uint8_t) r->n;
-    memcpy(counted->samples, r->samples, r->n * sizeof(rum_sample_t));
+    /* what was replaced before it came is not counted */
+
+    for (i = 0; i < r->n; i++) {
+        if (r->stale[i]) {
+            counted->samples[i].kind = RUM_SAMPLE_VOID;
+            r->p->health.replaced++;
+        }
+    }
 
     if (event->session.len > 0 && rum_record_session(r, counted) != RUM_OK) {
         return RUM_ERROR;

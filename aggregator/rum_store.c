@@ -22,7 +22,9 @@ static void rum_row_free_cells(rum_row_t *row);
 static int rum_store_change_counter(rum_store_t *s, rum_cell_t *cell,
     int64_t change);
 static int rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
-    const rum_change_t *change, unsigned *changed);
+    uint32_t cell_number, const rum_change_t *change, unsigned *changed);
+static int rum_store_remove(rum_histogram_t *h, uint32_t cell,
+    const rum_change_t *change);
 static int rum_store_counter(rum_store_t *s, const rum_cell_t *cell,
     int64_t *counter);
 static int rum_cell_write(void *data, const char *buf, size_t len);
@@ -357,7 +359,7 @@ rum_store_change(rum_store_t *s, rum_window_t *window, rum_row_t *row,
         changed = 1;
 
     } else {
-        rc = rum_store_change_histogram(s, c, change, &changed);
+        rc = rum_store_change_histogram(s, c, cell, change, &changed);
     }
 
     if (rc != RUM_OK || !changed) {
@@ -463,11 +465,10 @@ rum_store_counter(rum_store_t *s, const rum_cell_t *cell, int64_t *counter)
 
 static int
 rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
-    const rum_change_t *change, unsigned *changed)
+    uint32_t cell_number, const rum_change_t *change, unsigned *changed)
 {
     int               rc;
     size_t            max;
-    uint32_t          i;
     unsigned char    *buf;
     rum_histogram_t  *h;
 
@@ -490,15 +491,10 @@ rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
         *changed = 1;
     }
 
-    /* a value that is not there any more has nothing to be taken from */
-
-    for (i = 0; i < change->nremoved; i++) {
-        if (rum_histogram_subtract(h, change->removed[i]->value,
-                                   change->removed[i]->rating)
-            == RUM_OK)
-        {
-            *changed = 1;
-        }
+    if (change->removed != NULL
+        && rum_store_remove(h, cell_number, change) == RUM_OK)
+    {
+        *changed = 1;
     }
 
     if (!*changed) {
@@ -523,6 +519,41 @@ rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
     }
 
     return rum_cell_set(cell, s->buf, (size_t) rc);
+}
+
+
+/*
+ * All at once or, if some are not there any more, what is there one by one.
+ * RUM_DECLINED if nothing is.
+ */
+
+static int
+rum_store_remove(rum_histogram_t *h, uint32_t cell,
+    const rum_change_t *change)
+{
+    int                  rc;
+    size_t               i;
+    const rum_sample_t  *sample;
+
+    rc = rum_histogram_unmerge(h, change->removed);
+
+    if (rc == RUM_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < change->nsamples; i++) {
+        sample = change->samples[i];
+
+        if (sample->cell == cell
+            && rum_histogram_subtract(h, sample->value,
+                                      (rum_rating_e) sample->rating)
+               == RUM_OK)
+        {
+            rc = RUM_OK;
+        }
+    }
+
+    return rc;
 }
 
 

@@ -92,9 +92,10 @@ typedef struct {
 /* one group's change of one cell */
 typedef struct {
     int64_t                 counter;    /* cell < RUM_COUNTERS */
-    const rum_histogram_t  *added;
-    const rum_sample_t    **removed;
-    uint32_t                nremoved;
+    const rum_histogram_t  *added;      /* NULL: none */
+    const rum_histogram_t  *removed;
+    const rum_sample_t    **samples;    /* removed ones, of other cells too */
+    size_t                  nsamples;
 } rum_change_t;
 
 /* RUM_ERROR without memory */

@@ -37,6 +37,8 @@ static void rum_histogram_move(void *dst, uint32_t width,
 static inline void rum_histogram_count(rum_histogram_t *h, uint32_t k,
     uint64_t n);
 static void rum_histogram_clip(rum_histogram_t *h);
+static int rum_histogram_holds(const rum_histogram_t *h, uint32_t k,
+    const rum_histogram_t *src, uint32_t first, uint32_t n);
 static int rum_histogram_merge_buckets(rum_histogram_t *dst,
     const rum_histogram_t *src, uint64_t count);
 static void rum_histogram_add(rum_histogram_t *dst,
@@ -535,6 +537,78 @@ rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src)
     dst->sum = rum_histogram_sum_add(dst->sum, src->sum);
 
     return RUM_OK;
+}
+
+
+int
+rum_histogram_unmerge(rum_histogram_t *dst, const rum_histogram_t *src)
+{
+    uint32_t  i, k, n, first;
+
+    if (src->count == 0) {
+        return RUM_OK;
+    }
+
+    n = rum_histogram_trim(src, &first);
+
+    /* where they begin in dst; what lies before it wraps around */
+
+    k = (uint32_t) (src->offset + (int32_t) first - dst->offset);
+
+    if (!rum_histogram_holds(dst, k, src, first, n)) {
+        return RUM_DECLINED;
+    }
+
+    for (i = 0; i < n; i++) {
+        rum_histogram_count(dst, k + i,
+                            0 - rum_histogram_bucket(src, first + i));
+    }
+
+    for (i = 0; i < RUM_UNRATED; i++) {
+        dst->ratings[i] -= src->ratings[i];
+    }
+
+    dst->count -= src->count;
+    dst->zero_count -= src->zero_count;
+
+    if (dst->sum != INT64_MAX) {
+        dst->sum -= src->sum;
+        dst->sum = (dst->sum < 0) ? 0 : dst->sum;
+    }
+
+    rum_histogram_clip(dst);
+
+    return RUM_OK;
+}
+
+
+/* 1 if the n buckets of src from "first" on are in those of h from k on */
+
+static int
+rum_histogram_holds(const rum_histogram_t *h, uint32_t k,
+    const rum_histogram_t *src, uint32_t first, uint32_t n)
+{
+    uint32_t  i;
+
+    if (n != 0 && (k >= h->n || n > h->n - k)) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (rum_histogram_bucket(h, k + i)
+            < rum_histogram_bucket(src, first + i))
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < RUM_UNRATED; i++) {
+        if (h->ratings[i] < src->ratings[i]) {
+            return 0;
+        }
+    }
+
+    return h->zero_count >= src->zero_count;
 }
 
 

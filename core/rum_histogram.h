@@ -102,6 +102,12 @@ int rum_histogram_subtract(rum_histogram_t *h, double value,
  */
 int rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src);
 
+/*
+ * Takes all values of src, another histogram, back from dst.  RUM_DECLINED,
+ * and nothing changes, if dst does not hold them all.
+ */
+int rum_histogram_unmerge(rum_histogram_t *dst, const rum_histogram_t *src);
+
 /* 0 <= q <= 1, by nearest rank; 0 for an empty histogram */
 double rum_histogram_quantile(const rum_histogram_t *h, double q);
 

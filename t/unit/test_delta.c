@@ -237,9 +237,9 @@ sums_are_those_of_single_values(void **state)
                                     group(1, 10, 100 + page)),
                          RUM_OK);
 
-        for (k = 0; k < gather.ntouched; k++) {
-            i = gather.touched[k];
-            rum_gather_histogram(&gather, i, &h);
+        for (k = 0; k < gather.added.ntouched; k++) {
+            i = gather.added.touched[k];
+            rum_gather_histogram(&gather.added, i, &h);
 
             rum_histogram_init(&sum);
             assert_int_equal(rum_histogram_merge(&sum, &h), RUM_OK);
@@ -262,6 +262,52 @@ sums_are_those_of_single_values(void **state)
             assert_int_equal(plain[page][k].count, 0);
         }
     }
+}
+
+
+static void
+removed_and_void_samples_are_told_apart(void **state)
+{
+    double              values[3] = { 10, 20, 30 };
+    rum_histogram_t     h;
+    rum_delta_event_t  *event;
+
+    (void) state;
+
+    add(0, 10, 0, 3, values);
+    event = rum_delta_event_at(&delta, delta.last);
+    event->samples[1].kind = RUM_SAMPLE_VOID;
+    event->samples[2].kind = RUM_SAMPLE_REMOVED;
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    assert_int_equal(rum_gather(&gather, &delta,
+                                group(0, 10, RUM_VALUE_ALL)),
+                     RUM_OK);
+
+    assert_int_equal(gather.added.ntouched, 1);
+    assert_int_equal(gather.added.touched[0], CELL);
+    rum_gather_histogram(&gather.added, CELL, &h);
+    assert_int_equal(h.count, 1);
+    assert_true(h.min == 10 && h.max == 10);
+
+    assert_int_equal(gather.removed.ntouched, 1);
+    assert_int_equal(gather.removed.touched[0], CELL + 2);
+    rum_gather_histogram(&gather.removed, CELL + 2, &h);
+    assert_int_equal(h.count, 1);
+    assert_true(h.min == 30 && rum_histogram_sum(&h) == 30);
+    assert_int_equal(gather.nsamples, 1);
+
+    /* nothing stays behind for the next group */
+
+    rum_delta_reset(&delta);
+    add(0, 10, 0, 0, NULL);
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    assert_int_equal(rum_gather(&gather, &delta,
+                                group(0, 10, RUM_VALUE_ALL)),
+                     RUM_OK);
+    assert_int_equal(gather.added.ntouched, 0);
+    assert_int_equal(gather.removed.ntouched, 0);
+    assert_int_equal(gather.nsamples, 0);
 }
 
 
@@ -300,6 +346,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(sums_are_those_of_single_values,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            removed_and_void_samples_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_is_rejected_is_kept_up_to_a_limit, setup, teardown)
     };
