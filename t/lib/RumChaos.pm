@@ -98,12 +98,14 @@ sub start {
         location /status { rum_status; }
 END
 
-    # large beacons, so that a ring is soon full
-    my $more = ',"errors":[{"message":"m","stack":"' . 'x' x 1500 . '"}]';
+    # Large beacons, so that a ring is soon full, and small ones that still
+    # fit: they go now to the ring, now to the spool.
+    my $error = '{"message":"m","stack":"' . 'x' x 1500 . '"}';
+    my $more = ',"errors":[' . join(',', ($error) x 8) . ']';
 
     $self->{load} = RumLoad->start($self->{nginx}->port,
         $self->{rate} * ($self->{seconds} + 20),
-        sub { RumCounted::request($_[0], $more) },
+        sub { RumCounted::request($_[0], $_[0] % 3 ? '' : $more) },
         depth => 16, rate => $self->{rate});
 }
 
