@@ -284,7 +284,7 @@ rum_histogram_decode(rum_histogram_t *h, const unsigned char *data,
     rum_histogram_reset(h);
 
     in.pos = data;
-    in.last = data + len;
+    in.last = len ? data + len : data;  /* data may be NULL */
 
     rc = rum_histogram_unpack(h, &in);
 
