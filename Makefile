@@ -19,7 +19,7 @@ WARN     = -W -Wall -Wextra -Werror
 SAN     ?=
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) $(SAN) -Icore -Iaggregator
 
-LIBS     = -lhiredis -lyajl -lmsgpackc -lconfuse -lz -lm
+LIBS     = -lhiredis -lssl -lcrypto -lyajl -lmsgpackc -lconfuse -lz -lm
 
 MODULE     = $(BUILD)/ngx_http_rum_module.so
 AGGREGATOR = $(BUILD)/rum-aggregator

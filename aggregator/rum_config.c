@@ -18,6 +18,9 @@
 
 #define RUM_CONFIG_MAX   1048576        /* bytes of the file */
 
+#define RUM_CONFIG_SENTINEL      "sentinel:"
+#define RUM_CONFIG_SENTINEL_LEN  9
+
 #define RUM_SECOND       1000ULL
 #define RUM_DAY          (86400 * RUM_SECOND)
 
@@ -48,8 +51,12 @@ static int rum_config_take(rum_config_t *config, cfg_t *cfg);
 static int rum_config_take_redis(rum_config_t *config, const char *text);
 static void rum_config_take_limits(rum_config_t *config, cfg_t *section);
 static int rum_config_number(const char *text, uint32_t *number);
-static int rum_config_address(const char *text, size_t *host,
-    uint32_t *port);
+static void rum_config_take_text(char **to, cfg_t *cfg, const char *name);
+static int rum_config_take_tls(rum_config_t *config, cfg_t *cfg);
+static int rum_config_address(const char *text, size_t len,
+    rum_address_t *address);
+static int rum_config_sentinels(const char *text, char **master,
+    rum_address_t *addresses, uint32_t *n);
 
 
 /* the file whose errors are reported; libconfuse hands no context around */
@@ -120,8 +127,14 @@ rum_config_read(rum_config_t *config, const char *file)
 void
 rum_config_free(rum_config_t *config)
 {
-    free(config->host);
     free(config->path);
+    free(config->master);
+    free(config->sentinel_user);
+    free(config->sentinel_password);
+    free(config->tls.ca);
+    free(config->tls.cert);
+    free(config->tls.key);
+    free(config->tls.name);
     free(config->user);
     free(config->password);
     memset(config, 0, sizeof(rum_config_t));
@@ -272,6 +285,14 @@ rum_config_define(void)
         CFG_STR("user", NULL, CFGF_NONE),
         CFG_STR("password", NULL, CFGF_NONE),
         CFG_INT("db", 0, CFGF_NONE),
+        CFG_BOOL("tls", cfg_false, CFGF_NONE),
+        CFG_BOOL("tls_verify", cfg_true, CFGF_NONE),
+        CFG_STR("tls_ca", NULL, CFGF_NONE),
+        CFG_STR("tls_cert", NULL, CFGF_NONE),
+        CFG_STR("tls_key", NULL, CFGF_NONE),
+        CFG_STR("tls_name", NULL, CFGF_NONE),
+        CFG_STR("sentinel_user", NULL, CFGF_NONE),
+        CFG_STR("sentinel_password", NULL, CFGF_NONE),
         CFG_STR("timeout", "5s", CFGF_NONE),
         CFG_INT("partitions", 1, CFGF_NONE),
         CFG_STR("flush", "1s", CFGF_NONE),
@@ -473,20 +494,32 @@ rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt)
 static int
 rum_config_check_redis(cfg_t *cfg, cfg_opt_t *opt)
 {
-    size_t       host;
-    uint32_t     port;
-    const char  *text;
+    int            rc;
+    char          *master;
+    uint32_t       n;
+    const char    *text;
+    rum_address_t  addresses[RUM_CONFIG_SENTINELS];
 
     text = cfg_opt_getnstr(opt, 0);
 
-    if (strncmp(text, "unix:/", 6) == 0
-        || rum_config_address(text, &host, &port) == RUM_OK)
-    {
+    if (strncmp(text, "unix:/", 6) == 0) {
         return 0;
     }
 
-    cfg_error(cfg, "\"redis\" needs HOST:PORT or unix:/PATH, not \"%s\"",
-              text);
+    if (strncmp(text, RUM_CONFIG_SENTINEL, RUM_CONFIG_SENTINEL_LEN) == 0) {
+        rc = rum_config_sentinels(text, &master, addresses, &n);
+        free(master);
+
+    } else {
+        rc = rum_config_address(text, strlen(text), addresses);
+    }
+
+    if (rc == RUM_OK) {
+        return 0;
+    }
+
+    cfg_error(cfg, "\"redis\" needs HOST:PORT, unix:/PATH or "
+              "sentinel:NAME HOST:PORT ..., not \"%s\"", text);
 
     return -1;
 }
@@ -655,42 +688,88 @@ rum_config_take(rum_config_t *config, cfg_t *cfg)
         return RUM_ERROR;
     }
 
-    if (cfg_getstr(cfg, "user") != NULL) {
-        config->user = strdup(cfg_getstr(cfg, "user"));
+    rum_config_take_text(&config->user, cfg, "user");
+    rum_config_take_text(&config->password, cfg, "password");
+    rum_config_take_text(&config->sentinel_user, cfg, "sentinel_user");
+    rum_config_take_text(&config->sentinel_password, cfg,
+                         "sentinel_password");
+
+    if (rum_config_take_redis(config, cfg_getstr(cfg, "redis")) != RUM_OK) {
+        return RUM_ERROR;
     }
 
-    if (cfg_getstr(cfg, "password") != NULL) {
-        config->password = strdup(cfg_getstr(cfg, "password"));
-    }
+    return rum_config_take_tls(config, cfg);
+}
 
-    return rum_config_take_redis(config, cfg_getstr(cfg, "redis"));
+
+static void
+rum_config_take_text(char **to, cfg_t *cfg, const char *name)
+{
+    const char  *text;
+
+    text = cfg_getstr(cfg, name);
+    *to = text != NULL ? strdup(text) : NULL;
 }
 
 
 static int
 rum_config_take_redis(rum_config_t *config, const char *text)
 {
-    size_t  host;
-
     if (strncmp(text, "unix:", 5) == 0) {
         config->path = strdup(text + 5);
         return config->path != NULL ? RUM_OK : RUM_ERROR;
     }
 
-    if (rum_config_address(text, &host, &config->port) != RUM_OK) {
+    if (strncmp(text, RUM_CONFIG_SENTINEL, RUM_CONFIG_SENTINEL_LEN) == 0) {
+        return rum_config_sentinels(text, &config->master, config->sentinels,
+                                    &config->nsentinels);
+    }
+
+    return rum_config_address(text, strlen(text), &config->address);
+}
+
+
+static int
+rum_config_take_tls(rum_config_t *config, cfg_t *cfg)
+{
+    char               error[256];
+    rum_tls_config_t  *tls;
+
+    tls = &config->tls;
+    tls->on = cfg_getbool(cfg, "tls") == cfg_true;
+    tls->verify = cfg_getbool(cfg, "tls_verify") == cfg_true;
+
+    rum_config_take_text(&tls->ca, cfg, "tls_ca");
+    rum_config_take_text(&tls->cert, cfg, "tls_cert");
+    rum_config_take_text(&tls->key, cfg, "tls_key");
+    rum_config_take_text(&tls->name, cfg, "tls_name");
+
+    error[0] = '\0';
+
+    if (!tls->on) {
+        if (tls->ca != NULL || tls->cert != NULL || tls->key != NULL
+            || tls->name != NULL)
+        {
+            snprintf(error, sizeof(error), "\"tls_\" keys need \"tls = on\"");
+        }
+
+    } else if (config->path != NULL) {
+        snprintf(error, sizeof(error), "\"tls\" is not for a unix socket");
+
+    } else if ((tls->cert == NULL) != (tls->key == NULL)) {
+        snprintf(error, sizeof(error), "\"tls_cert\" and \"tls_key\" go "
+                 "together");
+
+    } else {
+        (void) rum_tls_check(tls, error, sizeof(error));
+    }
+
+    if (error[0] != '\0') {
+        rum_log(RUM_LOG_ERROR, "%s in %s", error, rum_config_file);
         return RUM_ERROR;
     }
 
-    /* [::1]:6379 */
-
-    if (text[0] == '[' && text[host - 1] == ']') {
-        text++;
-        host -= 2;
-    }
-
-    config->host = strndup(text, host);
-
-    return config->host != NULL ? RUM_OK : RUM_ERROR;
+    return RUM_OK;
 }
 
 
@@ -749,23 +828,83 @@ rum_config_number(const char *text, uint32_t *number)
 }
 
 
-/* HOST:PORT; the host is the first *host bytes */
+/* HOST:PORT or [ADDRESS]:PORT */
 
 static int
-rum_config_address(const char *text, size_t *host, uint32_t *port)
+rum_config_address(const char *text, size_t len, rum_address_t *address)
 {
-    const char  *colon;
+    char      port[8];
+    size_t    host;
+    uint32_t  number;
 
-    colon = strrchr(text, ':');
+    for (host = len; host > 0 && text[host - 1] != ':'; host--) {
+        /* to the last colon */
+    }
 
-    if (colon == NULL || colon == text
-        || rum_config_number(colon + 1, port) != RUM_OK
-        || *port == 0 || *port > 65535)
+    if (host < 2 || len - host >= sizeof(port)) {
+        return RUM_ERROR;
+    }
+
+    memcpy(port, text + host, len - host);
+    port[len - host] = '\0';
+    host--;
+
+    if (rum_config_number(port, &number) != RUM_OK
+        || number == 0 || number > 65535)
     {
         return RUM_ERROR;
     }
 
-    *host = (size_t) (colon - text);
+    if (host > 2 && text[0] == '[' && text[host - 1] == ']') {
+        text++;
+        host -= 2;
+    }
+
+    if (host >= sizeof(address->host)) {
+        return RUM_ERROR;
+    }
+
+    memcpy(address->host, text, host);
+    address->host[host] = '\0';
+    address->port = number;
 
     return RUM_OK;
+}
+
+
+/* sentinel:NAME HOST:PORT ...; the name is to be freed, also on errors */
+
+static int
+rum_config_sentinels(const char *text, char **master,
+    rum_address_t *addresses, uint32_t *n)
+{
+    size_t  len;
+
+    text += RUM_CONFIG_SENTINEL_LEN;
+    len = strcspn(text, " ");
+    *master = strndup(text, len);
+    *n = 0;
+
+    if (len == 0 || *master == NULL) {
+        return RUM_ERROR;
+    }
+
+    for ( ;; ) {
+        text += len;
+        text += strspn(text, " ");
+
+        if (*text == '\0') {
+            return *n > 0 ? RUM_OK : RUM_ERROR;
+        }
+
+        len = strcspn(text, " ");
+
+        if (*n == RUM_CONFIG_SENTINELS
+            || rum_config_address(text, len, &addresses[*n]) != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+
+        (*n)++;
+    }
 }

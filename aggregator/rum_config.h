@@ -9,10 +9,17 @@
 
 #include "rum_log.h"
 #include "rum_rollup.h"
+#include "rum_tls.h"
 
 #define RUM_CONFIG_FILE        "/etc/ngx_rum/aggregator.conf"
 #define RUM_CONFIG_LIMITS      64       /* dimensions with a limit of their
                                            own */
+#define RUM_CONFIG_SENTINELS   16
+
+typedef struct {
+    char                  host[256];
+    uint32_t              port;
+} rum_address_t;
 
 typedef struct {
     size_t                len;
@@ -21,11 +28,16 @@ typedef struct {
 } rum_limit_t;
 
 typedef struct {
-    char                 *host;         /* NULL: a unix socket */
-    char                 *path;
+    rum_address_t         address;      /* unless one of these two: */
+    char                 *path;         /* of a unix socket */
+    char                 *master;       /* what the sentinels call it */
+    rum_address_t         sentinels[RUM_CONFIG_SENTINELS];
+    uint32_t              nsentinels;
+    char                 *sentinel_user;
+    char                 *sentinel_password;
+    rum_tls_config_t      tls;
     char                 *user;         /* NULL, or as given */
     char                 *password;
-    uint32_t              port;
     uint32_t              db;
     uint64_t              timeout;      /* ms; to connect and for a reply */
 

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 
 #define RUM_READER_CHUNK   262144
@@ -161,7 +160,7 @@ int
 rum_reader_request(rum_reader_t *r, const rum_reader_stream_t *streams,
     uint32_t n, uint32_t count, uint64_t block)
 {
-    int         rc, done;
+    int         rc;
     char       *text, *p, number[24], wait[24];
     uint32_t    i;
     rum_args_t  args;
@@ -209,9 +208,8 @@ rum_reader_request(rum_reader_t *r, const rum_reader_stream_t *streams,
     rum_args_free(&args);
     free(text);
 
-    for (done = 0; rc == RUM_OK && !done; ) {
-        rc = redisBufferWrite(r->redis.ctx, &done) == REDIS_OK ? RUM_OK
-                                                               : RUM_ERROR;
+    if (rc == RUM_OK) {
+        rc = rum_redis_flush(&r->redis);
     }
 
     if (rc != RUM_OK) {
@@ -257,17 +255,14 @@ rum_reader_read(rum_reader_t *r, rum_batch_t *batch)
         rum_reader_begin(r);
     }
 
-    do {
-        n = read(r->redis.ctx->fd, r->chunk, RUM_READER_CHUNK);
-    } while (n == -1 && errno == EINTR);
+    n = rum_redis_read(&r->redis, r->chunk, RUM_READER_CHUNK);
 
     if (n == -1 && errno == EAGAIN) {
         return RUM_DECLINED;
     }
 
     if (n <= 0) {
-        return rum_reader_fail(r, n == 0 ? "connection closed by Redis"
-                                         : strerror(errno));
+        return rum_reader_fail(r, r->redis.error);
     }
 
     reply = NULL;

@@ -2,12 +2,13 @@
  * One blocking connection to Redis: see rum_redis.h.
  */
 
-#include "rum_redis.h"
+#include "rum_sentinel.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 
 #define RUM_REDIS_PUSH   262144         /* bytes worth a write of their own */
@@ -15,26 +16,56 @@
 
 static int rum_redis_login(rum_redis_t *redis, const rum_config_t *config);
 static int rum_redis_queued(rum_redis_t *redis, int rc);
+static int rum_redis_write(rum_redis_t *redis, size_t *sent);
+static int rum_redis_fetch(rum_redis_t *redis, void **data);
 static void rum_redis_fail(rum_redis_t *redis);
 
 
 int
 rum_redis_connect(rum_redis_t *redis, const rum_config_t *config)
 {
-    struct timeval  tv;
+    int            rc;
+    rum_address_t  master;
 
     rum_redis_close(redis);
     redis->error[0] = '\0';
 
+    if (config->master == NULL) {
+        rc = rum_redis_open(redis, config, config->path != NULL
+                                           ? NULL : &config->address);
+        return rc == RUM_OK ? rum_redis_login(redis, config) : RUM_ERROR;
+    }
+
+    rc = rum_sentinel_find(redis, config, &master);
+
+    if (rc == RUM_OK) {
+        rc = rum_redis_open(redis, config, &master);
+    }
+
+    if (rc == RUM_OK) {
+        rc = rum_redis_login(redis, config);
+    }
+
+    return rc == RUM_OK ? rum_sentinel_check_role(redis) : RUM_ERROR;
+}
+
+
+int
+rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
+    const rum_address_t *address)
+{
+    struct timeval  tv;
+
+    redis->timeout = config->timeout;
     tv.tv_sec = (time_t) (config->timeout / 1000);
     tv.tv_usec = (suseconds_t) (config->timeout % 1000 * 1000);
 
-    if (config->path != NULL) {
+    if (address == NULL) {
         redis->ctx = redisConnectUnixWithTimeout(config->path, tv);
 
     } else {
-        redis->ctx = redisConnectWithTimeout(config->host,
-                                             (int) config->port, tv);
+        redis->ctx = redisConnectWithTimeout(address->host,
+                                             (int) address->port, tv);
     }
 
     if (redis->ctx == NULL) {
@@ -53,37 +84,60 @@ rum_redis_connect(rum_redis_t *redis, const rum_config_t *config)
         (void) redisEnableKeepAlive(redis->ctx);
     }
 
-    return rum_redis_login(redis, config);
+    if (address == NULL || !config->tls.on) {
+        return RUM_OK;
+    }
+
+    redis->tls = rum_tls_connect(&config->tls, redis->ctx->fd, address->host,
+                                 config->timeout, redis->error,
+                                 sizeof(redis->error));
+    if (redis->tls == NULL) {
+        rum_redis_close(redis);
+        return RUM_ERROR;
+    }
+
+    return RUM_OK;
 }
 
 
 static int
 rum_redis_login(rum_redis_t *redis, const rum_config_t *config)
 {
-    uint32_t  n;
-
-    n = 0;
-
-    if (config->user != NULL) {
-        (void) rum_redis_send(redis, "AUTH %s %s", config->user,
-                              config->password);
-        n++;
-
-    } else if (config->password != NULL) {
-        (void) rum_redis_send(redis, "AUTH %s", config->password);
-        n++;
+    if (rum_redis_auth(redis, config->user, config->password) != RUM_OK) {
+        return RUM_ERROR;
     }
 
     (void) rum_redis_send(redis, "SELECT %u", config->db);
     (void) rum_redis_send(redis, "CLIENT SETNAME rum-aggregator");
 
-    return rum_redis_skip(redis, n + 2);
+    return rum_redis_skip(redis, 2);
+}
+
+
+int
+rum_redis_auth(rum_redis_t *redis, const char *user, const char *password)
+{
+    if (password == NULL) {
+        return RUM_OK;
+    }
+
+    if (user != NULL) {
+        (void) rum_redis_send(redis, "AUTH %s %s", user, password);
+
+    } else {
+        (void) rum_redis_send(redis, "AUTH %s", password);
+    }
+
+    return rum_redis_skip(redis, 1);
 }
 
 
 void
 rum_redis_close(rum_redis_t *redis)
 {
+    rum_tls_free(redis->tls);
+    redis->tls = NULL;
+
     if (redis->ctx != NULL) {
         redisFree(redis->ctx);
         redis->ctx = NULL;
@@ -142,22 +196,153 @@ rum_redis_queued(rum_redis_t *redis, int rc)
 int
 rum_redis_push(rum_redis_t *redis)
 {
-    int  done;
+    if (redis->ctx == NULL) {
+        return RUM_ERROR;
+    }
+
+    return sdslen(redis->ctx->obuf) < RUM_REDIS_PUSH ? RUM_OK
+                                                     : rum_redis_flush(redis);
+}
+
+
+int
+rum_redis_flush(rum_redis_t *redis)
+{
+    int     rc, done;
+    size_t  sent;
 
     if (redis->ctx == NULL) {
         return RUM_ERROR;
     }
 
-    done = sdslen(redis->ctx->obuf) < RUM_REDIS_PUSH;
+    rc = RUM_OK;
+    done = sdslen(redis->ctx->obuf) == 0;
+    sent = 0;
 
-    while (!done) {
-        if (redisBufferWrite(redis->ctx, &done) != REDIS_OK) {
-            rum_redis_fail(redis);
-            return RUM_ERROR;
+    while (rc == RUM_OK && !done) {
+        if (redis->tls == NULL) {
+            rc = redisBufferWrite(redis->ctx, &done) == REDIS_OK ? RUM_OK
+                                                                 : RUM_ERROR;
+            continue;
+        }
+
+        rc = rum_redis_write(redis, &sent);
+        done = sent == sdslen(redis->ctx->obuf);
+
+        if (done) {
+            sdsfree(redis->ctx->obuf);
+            redis->ctx->obuf = sdsempty();
         }
     }
 
-    return RUM_OK;
+    if (rc != RUM_OK) {
+        rum_redis_fail(redis);
+    }
+
+    return rc;
+}
+
+
+/* some more of the buffer, or waits */
+
+static int
+rum_redis_write(rum_redis_t *redis, size_t *sent)
+{
+    ssize_t  n;
+
+    n = rum_tls_write(redis->tls, redis->ctx->obuf + *sent,
+                      sdslen(redis->ctx->obuf) - *sent);
+
+    if (n > 0) {
+        *sent += (size_t) n;
+        return RUM_OK;
+    }
+
+    return n == -1 && errno == EAGAIN
+           ? rum_tls_wait(redis->tls, redis->timeout) : RUM_ERROR;
+}
+
+
+ssize_t
+rum_redis_read(rum_redis_t *redis, void *buf, size_t len)
+{
+    ssize_t  n;
+
+    if (redis->tls != NULL) {
+        n = rum_tls_read(redis->tls, buf, len);
+
+        if (n == 0 || (n == -1 && errno != EAGAIN)) {
+            snprintf(redis->error, sizeof(redis->error), "%s",
+                     rum_tls_error(redis->tls));
+        }
+
+        return n;
+    }
+
+    do {
+        n = read(redis->ctx->fd, buf, len);
+    } while (n == -1 && errno == EINTR);
+
+    if (n == 0 || (n == -1 && errno != EAGAIN)) {
+        snprintf(redis->error, sizeof(redis->error), "%s",
+                 n == 0 ? "connection closed by Redis" : strerror(errno));
+    }
+
+    return n;
+}
+
+
+/* waits for a reply; what is queued is sent before */
+
+static int
+rum_redis_fetch(rum_redis_t *redis, void **data)
+{
+    char          buf[RUM_TLS_RECORD];
+    ssize_t       n;
+    redisReader  *reader;
+
+    *data = NULL;
+    reader = redis->ctx->reader;
+
+    for ( ;; ) {
+        if (redisReaderGetReply(reader, data) != REDIS_OK) {
+            break;
+        }
+
+        if (*data != NULL) {
+            return RUM_OK;
+        }
+
+        if (rum_redis_flush(redis) != RUM_OK) {
+            return RUM_ERROR;
+        }
+
+        n = rum_redis_read(redis, buf, sizeof(buf));
+
+        if (n == -1 && errno == EAGAIN) {
+            if (redis->tls != NULL
+                && rum_tls_wait(redis->tls, redis->timeout) == RUM_OK)
+            {
+                continue;
+            }
+
+            snprintf(redis->error, sizeof(redis->error), "timed out");
+        }
+
+        if (n <= 0) {
+            rum_redis_close(redis);
+            return RUM_ERROR;
+        }
+
+        if (redisReaderFeed(reader, buf, (size_t) n) != REDIS_OK) {
+            break;
+        }
+    }
+
+    snprintf(redis->error, sizeof(redis->error), "%s", reader->errstr);
+    rum_redis_close(redis);
+
+    return RUM_ERROR;
 }
 
 
@@ -171,10 +356,7 @@ rum_redis_reply(rum_redis_t *redis)
         return NULL;
     }
 
-    data = NULL;
-
-    if (redisGetReply(redis->ctx, &data) != REDIS_OK || data == NULL) {
-        rum_redis_fail(redis);
+    if (rum_redis_fetch(redis, &data) != RUM_OK) {
         return NULL;
     }
 
@@ -231,8 +413,14 @@ rum_redis_skip(rum_redis_t *redis, uint32_t n)
 static void
 rum_redis_fail(rum_redis_t *redis)
 {
-    if (redis->ctx->err == REDIS_ERR_IO && errno == EAGAIN) {
+    if (errno == EAGAIN
+        && (redis->tls != NULL || redis->ctx->err == REDIS_ERR_IO))
+    {
         snprintf(redis->error, sizeof(redis->error), "timed out");
+
+    } else if (redis->tls != NULL && redis->ctx->err == 0) {
+        snprintf(redis->error, sizeof(redis->error), "%s",
+                 rum_tls_error(redis->tls));
 
     } else {
         snprintf(redis->error, sizeof(redis->error), "%s",

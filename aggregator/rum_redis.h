@@ -17,6 +17,8 @@
 
 typedef struct {
     redisContext         *ctx;          /* NULL while not connected */
+    rum_tls_t            *tls;          /* NULL: plain */
+    uint64_t              timeout;      /* ms */
     uint32_t              pending;      /* replies not taken yet */
     char                  error[256];
 } rum_redis_t;
@@ -29,9 +31,20 @@ typedef struct {
     uint32_t              size;
 } rum_args_t;
 
-/* connects, authenticates, selects the database */
+/*
+ * Connects (to the master that the sentinels name, if there are any),
+ * authenticates, selects the database.
+ */
 int rum_redis_connect(rum_redis_t *redis, const rum_config_t *config);
 void rum_redis_close(rum_redis_t *redis);
+
+/* only connects, with TLS where that is on; address NULL: the unix socket */
+int rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
+    const rum_address_t *address);
+
+/* AUTH; nothing where password is NULL */
+int rum_redis_auth(rum_redis_t *redis, const char *user,
+    const char *password);
 
 /* queues a command, in the manner of redisAppendCommand() */
 int rum_redis_send(rum_redis_t *redis, const char *fmt, ...);
@@ -39,6 +52,16 @@ int rum_redis_send_args(rum_redis_t *redis, const rum_args_t *args);
 
 /* puts what is queued on the wire if it is much, and does not wait */
 int rum_redis_push(rum_redis_t *redis);
+
+/* puts all that is queued on the wire */
+int rum_redis_flush(rum_redis_t *redis);
+
+/*
+ * For who parses replies by itself: as read(), after a poll() of the socket,
+ * with room for RUM_TLS_RECORD bytes.  -1 and EAGAIN: nothing whole yet; 0
+ * or any other -1: see "error".
+ */
+ssize_t rum_redis_read(rum_redis_t *redis, void *buf, size_t len);
 
 /*
  * The next reply, of any type but an error; NULL on an error.  To be released

@@ -8,16 +8,24 @@
 #define NGX_HTTP_RUM_LINK_BACKOFF_MIN  50
 #define NGX_HTTP_RUM_LINK_BACKOFF_MAX  5000
 #define NGX_HTTP_RUM_LINK_RECV         16384
+#define NGX_HTTP_RUM_LINK_TELL         3    /* failures told in detail */
 
 /* an argument of a directive is shorter than 4096 bytes, these are two */
 #define NGX_HTTP_RUM_LINK_HELLO        (2 * 4096 + 256)
 
 
 static void ngx_http_rum_link_connect(ngx_http_rum_link_t *link);
+static void ngx_http_rum_link_open(ngx_http_rum_link_t *link,
+    struct sockaddr *sockaddr, socklen_t socklen);
 static void ngx_http_rum_link_connected(ngx_http_rum_link_t *link);
+static void ngx_http_rum_link_tls(ngx_http_rum_link_t *link);
+static void ngx_http_rum_link_tls_handler(ngx_connection_t *c);
+static void ngx_http_rum_link_greet(ngx_http_rum_link_t *link);
 static ngx_int_t ngx_http_rum_link_hello(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_ready(ngx_http_rum_link_t *link);
 static ngx_int_t ngx_http_rum_link_welcome(ngx_http_rum_link_t *link);
+static const char *ngx_http_rum_link_refusal(ngx_http_rum_link_t *link,
+    const redisReply *reply);
 static ngx_int_t ngx_http_rum_link_replies(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_read_handler(ngx_event_t *rev);
 static void ngx_http_rum_link_write_handler(ngx_event_t *wev);
@@ -27,14 +35,14 @@ static void ngx_http_rum_link_disconnect(ngx_http_rum_link_t *link);
 static void ngx_http_rum_link_quitting(ngx_http_rum_link_t *link);
 static ngx_msec_t ngx_http_rum_link_patience(ngx_http_rum_link_t *link,
     ngx_msec_t timeout);
-static u_char *ngx_http_rum_link_bulk(u_char *p, const char *data,
-    size_t len);
 
 
 ngx_int_t
 ngx_http_rum_link_start(ngx_http_rum_link_t *link)
 {
     link->state = NGX_HTTP_RUM_LINK_DOWN;
+    link->stopped = 0;
+    link->name = link->redis->name;
     link->dummy.log = link->log;
     link->dummy.fd = (ngx_socket_t) -1;
 
@@ -61,23 +69,65 @@ ngx_http_rum_link_pending(ngx_http_rum_link_t *link, ngx_uint_t pending)
 static void
 ngx_http_rum_link_connect(ngx_http_rum_link_t *link)
 {
-    ngx_int_t          rc;
-    ngx_addr_t        *addr;
-    ngx_connection_t  *c;
+    ngx_addr_t  *addr;
+
+    link->state = NGX_HTTP_RUM_LINK_CONNECTING;
+    link->outstanding = 0;
+
+    if (link->redis->locate != NULL) {
+        link->redis->locate(link);
+        return;
+    }
 
     addr = &link->redis->addrs[link->addr];
+    link->host = link->redis->hosts[link->addr];
+
+    ngx_http_rum_link_open(link, addr->sockaddr, addr->socklen);
+}
+
+
+void
+ngx_http_rum_link_located(ngx_http_rum_link_t *link,
+    const ngx_sockaddr_t *sockaddr, socklen_t socklen, const ngx_str_t *host,
+    const ngx_str_t *port)
+{
+    link->sockaddr = *sockaddr;
+    link->socklen = socklen;
+
+    link->host.len = ngx_min(host->len, NGX_SOCKADDR_STRLEN);
+    link->host.data = link->text;
+    link->name.data = ngx_cpymem(link->text, host->data, link->host.len);
+    link->name.len = ngx_snprintf(link->name.data,
+                                  sizeof(link->text) - link->host.len,
+                                  "%V at %V:%V", &link->redis->name,
+                                  &link->host, port)
+                     - link->name.data;
+
+    ngx_http_rum_link_open(link, &link->sockaddr.sockaddr, link->socklen);
+}
+
+
+static void
+ngx_http_rum_link_open(ngx_http_rum_link_t *link, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
     ngx_memzero(&link->peer, sizeof(ngx_peer_connection_t));
 
-    link->peer.sockaddr = addr->sockaddr;
-    link->peer.socklen = addr->socklen;
-    link->peer.name = (ngx_str_t *) &link->redis->name;
+    link->peer.sockaddr = sockaddr;
+    link->peer.socklen = socklen;
+    link->peer.name = &link->name;
     link->peer.get = ngx_event_get_peer;
     link->peer.log = link->log;
     link->peer.log_error = NGX_ERROR_INFO;
 
-    link->state = NGX_HTTP_RUM_LINK_CONNECTING;
-    link->outstanding = 0;
+    /* only nginx's own lines say what OpenSSL did not like */
+
+    if (link->redis->tls.on && link->failures < NGX_HTTP_RUM_LINK_TELL) {
+        link->peer.log_error = NGX_ERROR_ERR;
+    }
 
     rc = ngx_event_connect_peer(&link->peer);
 
@@ -143,6 +193,76 @@ ngx_http_rum_link_connected(ngx_http_rum_link_t *link)
         return;
     }
 
+    if (link->redis->tls.on) {
+        ngx_http_rum_link_tls(link);
+        return;
+    }
+
+    ngx_http_rum_link_greet(link);
+}
+
+
+static void
+ngx_http_rum_link_tls(ngx_http_rum_link_t *link)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    rc = ngx_http_rum_tls_start(&link->redis->tls, c, &link->host,
+                                ngx_http_rum_link_tls_handler);
+
+    if (rc == NGX_AGAIN) {
+        ngx_add_timer(c->write, ngx_http_rum_link_patience(link,
+                                              link->redis->connect_timeout));
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_rum_link_close(link, "TLS handshake failed");
+        return;
+    }
+
+    ngx_http_rum_link_tls_handler(c);
+}
+
+
+static void
+ngx_http_rum_link_tls_handler(ngx_connection_t *c)
+{
+    const char           *fault;
+    ngx_http_rum_link_t  *link;
+
+    link = c->data;
+
+    /* nginx had its own handlers there */
+
+    c->read->handler = ngx_http_rum_link_read_handler;
+    c->write->handler = ngx_http_rum_link_write_handler;
+
+    fault = ngx_http_rum_tls_fault(&link->redis->tls, c);
+
+    if (fault != NULL) {
+        ngx_http_rum_link_close(link, fault);
+        return;
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    /* what came with the end of the handshake makes no event any more */
+
+    ngx_post_event(c->read, &ngx_posted_events);
+
+    ngx_http_rum_link_greet(link);
+}
+
+
+static void
+ngx_http_rum_link_greet(ngx_http_rum_link_t *link)
+{
     if (ngx_http_rum_link_hello(link) != NGX_OK) {
         return;
     }
@@ -154,8 +274,8 @@ ngx_http_rum_link_connected(ngx_http_rum_link_t *link)
 
 
 /*
- * AUTH and SELECT, where configured.  They are short and the socket is new:
- * a partial write cannot happen but for an error.
+ * AUTH, SELECT and ROLE, where they are needed.  They are short and the
+ * socket is new: a partial write cannot happen but for an error.
  */
 
 static ngx_int_t
@@ -193,6 +313,12 @@ ngx_http_rum_link_hello(ngx_http_rum_link_t *link)
         link->handshake++;
     }
 
+    if (redis->locate != NULL) {
+        p = ngx_cpymem(p, "*1\r\n", 4);
+        p = ngx_http_rum_link_bulk(p, "ROLE", 4);
+        link->handshake++;
+    }
+
     if (p == hello) {
         return NGX_OK;
     }
@@ -209,7 +335,7 @@ ngx_http_rum_link_hello(ngx_http_rum_link_t *link)
 }
 
 
-static u_char *
+u_char *
 ngx_http_rum_link_bulk(u_char *p, const char *data, size_t len)
 {
     p = ngx_sprintf(p, "$%uz\r\n", len);
@@ -264,14 +390,17 @@ ssize_t
 ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
     ngx_uint_t replies)
 {
+    size_t             sent;
     ssize_t            n;
     ngx_connection_t  *c;
 
     c = link->peer.connection;
-    n = 0;
+    sent = 0;
 
-    if (c->write->ready) {
-        n = c->send(c, data, len);
+    /* TLS takes a record at a time, and says nothing when it can take more */
+
+    while (sent < len && c->write->ready) {
+        n = c->send(c, data + sent, len - sent);
 
         if (n == NGX_ERROR) {
             ngx_http_rum_link_close(link, "send() failed");
@@ -279,13 +408,15 @@ ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
         }
 
         if (n == NGX_AGAIN) {
-            n = 0;
+            break;
         }
+
+        sent += n;
     }
 
     link->outstanding += replies;
 
-    if ((size_t) n < len && ngx_handle_write_event(c->write, 0) != NGX_OK) {
+    if (sent < len && ngx_handle_write_event(c->write, 0) != NGX_OK) {
         ngx_http_rum_link_close(link, "no write event");
         return NGX_ERROR;
     }
@@ -297,7 +428,7 @@ ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
                       ngx_http_rum_link_patience(link, link->redis->timeout));
     }
 
-    return n;
+    return sent;
 }
 
 
@@ -418,7 +549,7 @@ static ngx_int_t
 ngx_http_rum_link_welcome(ngx_http_rum_link_t *link)
 {
     void         *data;
-    redisReply   *reply;
+    const char   *refusal;
     redisReader  *reader;
 
     reader = link->reader;
@@ -437,23 +568,51 @@ ngx_http_rum_link_welcome(ngx_http_rum_link_t *link)
             return NGX_OK;
         }
 
-        reply = data;
+        refusal = ngx_http_rum_link_refusal(link, data);
 
-        if (reply->type == REDIS_REPLY_ERROR) {
-            ngx_cpystrn(link->error, (u_char *) reply->str,
-                        sizeof(link->error));
-            freeReplyObject(reply);
+        if (refusal != NULL) {
+            ngx_cpystrn(link->error, (u_char *) refusal, sizeof(link->error));
+            freeReplyObject(data);
             ngx_http_rum_link_close(link, (char *) link->error);
             return NGX_ERROR;
         }
 
-        freeReplyObject(reply);
+        freeReplyObject(data);
         link->handshake--;
     }
 
     ngx_http_rum_link_ready(link);
 
     return (link->state == NGX_HTTP_RUM_LINK_READY) ? NGX_OK : NGX_ERROR;
+}
+
+
+static const char *
+ngx_http_rum_link_refusal(ngx_http_rum_link_t *link, const redisReply *reply)
+{
+    const redisReply  *role;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        return reply->str;
+    }
+
+    /* ROLE is the last one */
+
+    if (link->redis->locate == NULL || link->handshake != 1) {
+        return NULL;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+        return "no answer to ROLE";
+    }
+
+    role = reply->element[0];
+
+    if (role->type != REDIS_REPLY_STRING || ngx_strcmp(role->str, "master")) {
+        return "is not a master";
+    }
+
+    return NULL;
 }
 
 
@@ -506,7 +665,7 @@ ngx_http_rum_link_works(ngx_http_rum_link_t *link)
     if (link->failures != 0) {
         ngx_log_error(NGX_LOG_NOTICE, link->log, 0,
                       "rum %s: redis \"%V\" works again after %ui failures",
-                      link->role, &link->redis->name, link->failures);
+                      link->role, &link->name, link->failures);
 
         link->failures = 0;
     }
@@ -524,17 +683,27 @@ ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why)
         ngx_cpystrn(link->error, (u_char *) why, sizeof(link->error));
     }
 
-    /* the first failure is news, the hundredth is not */
+    /* the first failure is news, as is another reason; the hundredth not */
 
-    level = (link->failures == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
+    level = NGX_LOG_INFO;
+
+    if (link->failures == 0
+        || ngx_strcmp(link->told, link->error) != 0)
+    {
+        ngx_cpystrn(link->told, link->error, sizeof(link->told));
+        level = NGX_LOG_ERR;
+    }
 
     ngx_log_error(level, link->log, 0,
                   "rum %s: redis \"%V\": %s, %ui outstanding", link->role,
-                  &link->redis->name, link->error, link->outstanding);
+                  &link->name, link->error, link->outstanding);
 
     link->failures++;
     link->outstanding = 0;
-    link->addr = (link->addr + 1) % link->redis->naddrs;
+
+    if (link->redis->naddrs != 0) {
+        link->addr = (link->addr + 1) % link->redis->naddrs;
+    }
 
     if (link->closed != NULL) {
         link->closed(link);
@@ -547,9 +716,27 @@ ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why)
 static void
 ngx_http_rum_link_disconnect(ngx_http_rum_link_t *link)
 {
-    if (link->peer.connection != NULL) {
-        ngx_close_connection(link->peer.connection);
+    ngx_pool_t        *pool;
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    if (c != NULL) {
+        pool = c->pool;
+
+        ngx_http_rum_tls_close(c);
+        ngx_close_connection(c);
+
+        if (pool != NULL) {
+            ngx_destroy_pool(pool);
+        }
+
         link->peer.connection = NULL;
+    }
+
+    if (link->locating) {
+        ngx_queue_remove(&link->waiting);
+        link->locating = 0;
     }
 
     if (link->reader != NULL) {
@@ -572,7 +759,11 @@ ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link)
 {
     ngx_msec_t  delay;
 
-    if (link->stopped || link->retry.timer_set) {
+    /* closed() may have stopped it, or even started it again */
+
+    if (link->stopped || link->retry.timer_set
+        || link->state != NGX_HTTP_RUM_LINK_DOWN)
+    {
         return;
     }
 

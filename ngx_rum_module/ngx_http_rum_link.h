@@ -1,14 +1,14 @@
 /*
  * A link: one connection of a worker to Redis, made of nginx's own parts
- * (ngx_event_connect_peer, its timers) and hiredis' reply reader.  It
- * connects, authenticates, selects the database, and hands replies up; it
+ * (ngx_event_connect_peer, its SSL, its timers) and hiredis' reply reader.
+ * It connects, authenticates, selects the database, and hands replies up; it
  * comes back by itself with jittered backoff.  What is sent over it and what
  * a reply means is its owner's business: ngx_http_rum_delivery.c (events)
  * and ngx_http_rum_status.c (reads).
  *
  *   owner                      link
  *     | ngx_http_rum_link_start()|
- *     |                          |-- connect, AUTH, SELECT
+ *     |                          |-- locate, connect, TLS, AUTH, SELECT, ROLE
  *     |<------ ready() ----------|
  *     |-- ngx_http_rum_link_send |
  *     |<------ reply() ----------|  once per reply, in order
@@ -29,33 +29,49 @@
 
 #include <hiredis/hiredis.h>
 
+#include "ngx_http_rum_tls.h"
+
 
 /* how long a quitting worker tries to deliver what it holds */
 #define NGX_HTTP_RUM_LINK_DRAIN  5000
 
 
+typedef struct ngx_http_rum_link_s  ngx_http_rum_link_t;
+typedef struct ngx_http_rum_redis_s  ngx_http_rum_redis_t;
+
+typedef void (*ngx_http_rum_link_locate_pt)(ngx_http_rum_link_t *link);
+
+
 /* where Redis is and how to get in; made by rum_redis, lives with the cycle */
-typedef struct {
+struct ngx_http_rum_redis_s {
     ngx_str_t             name;         /* as configured, for the log */
     ngx_addr_t           *addrs;        /* resolved at start */
+    ngx_str_t            *hosts;        /* of each address, as configured */
     ngx_uint_t            naddrs;
+    /*
+     * Set where the address must be asked for each time: it answers by
+     * ngx_http_rum_link_located() or ngx_http_rum_link_close(), at once or
+     * later, and what is found there must be a master.
+     */
+    ngx_http_rum_link_locate_pt  locate;
+    ngx_http_rum_redis_t        *sentinels;
+    ngx_str_t             master;       /* its name */
+    ngx_http_rum_tls_t    tls;
     ngx_str_t             user;
     ngx_str_t             password;
     ngx_uint_t            db;
     ngx_msec_t            connect_timeout;
     ngx_msec_t            timeout;      /* longest silence while replies are
                                            outstanding */
-} ngx_http_rum_redis_t;
+};
 
 
 typedef enum {
     NGX_HTTP_RUM_LINK_DOWN = 0,         /* waiting to try again */
-    NGX_HTTP_RUM_LINK_CONNECTING,       /* TCP, AUTH or SELECT under way */
+    NGX_HTTP_RUM_LINK_CONNECTING,       /* what comes before READY */
     NGX_HTTP_RUM_LINK_READY
 } ngx_http_rum_link_state_e;
 
-
-typedef struct ngx_http_rum_link_s  ngx_http_rum_link_t;
 
 typedef void (*ngx_http_rum_link_ready_pt)(ngx_http_rum_link_t *link);
 typedef void (*ngx_http_rum_link_reply_pt)(ngx_http_rum_link_t *link,
@@ -95,6 +111,7 @@ struct ngx_http_rum_link_s {
     ngx_uint_t                          connects;
     ngx_uint_t                          failures;       /* in a row */
     u_char                              error[128];     /* last one, a text */
+    ngx_str_t                           name;       /* what is connected */
 
     /* the link's own */
     ngx_peer_connection_t               peer;
@@ -104,6 +121,13 @@ struct ngx_http_rum_link_s {
     redisReader                        *reader;
     ngx_uint_t                          handshake;  /* replies to come */
     ngx_uint_t                          addr;       /* index in use */
+    u_char                              told[128];  /* last error in the log */
+    ngx_str_t                           host;       /* what is connected */
+    ngx_sockaddr_t                      sockaddr;   /* what was located */
+    socklen_t                           socklen;
+    u_char                              text[256];  /* name and host of it */
+    ngx_queue_t                         waiting;    /* of who locates */
+    unsigned                            locating:1;
     unsigned                            stopped:1;
 };
 
@@ -132,8 +156,16 @@ void ngx_http_rum_link_works(ngx_http_rum_link_t *link);
  */
 void ngx_http_rum_link_close(ngx_http_rum_link_t *link, const char *why);
 
-/* closes for good, without closed(): for the end of the worker */
+/* closes without closed(), until it is started again */
 void ngx_http_rum_link_stop(ngx_http_rum_link_t *link);
+
+/* the answer to locate(): connects there */
+void ngx_http_rum_link_located(ngx_http_rum_link_t *link,
+    const ngx_sockaddr_t *sockaddr, socklen_t socklen, const ngx_str_t *host,
+    const ngx_str_t *port);
+
+/* writes a bulk string, as arguments of commands are; returns its end */
+u_char *ngx_http_rum_link_bulk(u_char *p, const char *data, size_t len);
 
 
 #endif /* NGX_HTTP_RUM_LINK_H */

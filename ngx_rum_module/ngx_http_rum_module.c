@@ -4,6 +4,7 @@
  * ngx_http_rum_beacon.c; docs/directives.md is the reference.
  */
 
+#include "ngx_http_rum_sentinel.h"
 #include "ngx_http_rum_spool.h"
 #include "ngx_http_rum_status.h"
 
@@ -280,7 +281,7 @@ ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                  *rv;
     ngx_str_t             *value;
-    ngx_uint_t             i;
+    ngx_uint_t             i, sentinels;
     ngx_http_rum_redis_t  *redis;
 
     if (rmcf->redis != NULL) {
@@ -296,15 +297,26 @@ ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     redis->connect_timeout = 1000;
     redis->timeout = 5000;
+    sentinels = 0;
 
-    rv = ngx_http_rum_redis_address(cf, redis, &value[1]);
+    ngx_http_rum_tls_defaults(&redis->tls);
+
+    if (ngx_strncmp(value[1].data, NGX_HTTP_RUM_SENTINEL_PREFIX,
+                    sizeof(NGX_HTTP_RUM_SENTINEL_PREFIX) - 1) == 0)
+    {
+        rv = ngx_http_rum_sentinel_conf(cf, redis, &sentinels);
+
+    } else {
+        rv = ngx_http_rum_redis_address(cf, redis, &value[1]);
+    }
+
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     rmcf->redis = redis;
 
-    for (i = 2; i < cf->args->nelts; i++) {
+    for (i = 2 + sentinels; i < cf->args->nelts; i++) {
         rv = ngx_http_rum_redis_param(cf, rmcf, &value[i]);
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -315,7 +327,18 @@ ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has \"user\" without \"password\"";
     }
 
-    return NGX_CONF_OK;
+    if (redis->tls.on == 1 && redis->naddrs != 0
+        && redis->addrs[0].sockaddr->sa_family == AF_UNIX)
+    {
+        return "has \"tls=on\" with a unix socket";
+    }
+
+    rv = ngx_http_rum_tls_init(cf, &redis->tls);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_rum_sentinel_conf_done(redis);
 }
 
 
@@ -323,7 +346,8 @@ static char *
 ngx_http_rum_redis_address(ngx_conf_t *cf, ngx_http_rum_redis_t *redis,
     ngx_str_t *address)
 {
-    ngx_url_t  u;
+    ngx_url_t   u;
+    ngx_uint_t  i;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -339,6 +363,15 @@ ngx_http_rum_redis_address(ngx_conf_t *cf, ngx_http_rum_redis_t *redis,
     redis->name = *address;
     redis->addrs = u.addrs;
     redis->naddrs = u.naddrs;
+
+    redis->hosts = ngx_palloc(cf->pool, u.naddrs * sizeof(ngx_str_t));
+    if (redis->hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        redis->hosts[i] = u.host;
+    }
 
     return NGX_CONF_OK;
 }
@@ -406,8 +439,18 @@ ngx_http_rum_redis_param(ngx_conf_t *cf, ngx_http_rum_main_conf_t *rmcf,
             rc = NGX_ERROR;
         }
 
+    } else if (redis->sentinels != NULL
+               && rum_str_is((rum_str_t *) &name, "sentinel_user"))
+    {
+        redis->sentinels->user = value;
+
+    } else if (redis->sentinels != NULL
+               && rum_str_is((rum_str_t *) &name, "sentinel_password"))
+    {
+        redis->sentinels->password = value;
+
     } else {
-        goto invalid;
+        rc = ngx_http_rum_tls_param(&redis->tls, &name, &value);
     }
 
     if (rc == NGX_OK) {
@@ -729,6 +772,7 @@ ngx_http_rum_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_rum_stats_init_process(cycle, rmcf->stats);
+    ngx_http_rum_sentinel_init_process(cycle, rmcf->redis);
 
     if (ngx_http_rum_beacon_init_process(cycle) != NGX_OK
         || ngx_http_rum_delivery_init_process(cycle, rmcf) != NGX_OK
@@ -750,6 +794,7 @@ ngx_http_rum_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_rum_status_exit_process();
     ngx_http_rum_delivery_exit_process();
+    ngx_http_rum_sentinel_exit_process();
     ngx_http_rum_beacon_exit_process();
     ngx_http_rum_stats_exit_process();
 }

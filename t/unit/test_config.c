@@ -42,8 +42,8 @@ an_empty_file_is_the_defaults(void **state)
     assert_int_equal(rum_config_read(&none, NULL), RUM_OK);
     assert_int_equal(read_text(&empty, ""), RUM_OK);
 
-    assert_string_equal(none.host, "127.0.0.1");
-    assert_int_equal(none.port, 6379);
+    assert_string_equal(none.address.host, "127.0.0.1");
+    assert_int_equal(none.address.port, 6379);
     assert_null(none.path);
     assert_null(none.password);
     assert_int_equal(none.flush, 1000);
@@ -80,8 +80,8 @@ values_arrive(void **state)
         "rollup = { }\n"
         "log_level = 'debug'\n"), RUM_OK);
 
-    assert_string_equal(config.host, "::1");
-    assert_int_equal(config.port, 7000);
+    assert_string_equal(config.address.host, "::1");
+    assert_int_equal(config.address.port, 7000);
     assert_string_equal(config.user, "u");
     assert_string_equal(config.password, "p\"q;#");
     assert_int_equal(config.db, 2);
@@ -119,7 +119,7 @@ a_unix_socket_has_no_host(void **state)
 
     assert_int_equal(read_text(&config, "redis = \"unix:/run/r.sock\""),
                      RUM_OK);
-    assert_null(config.host);
+    assert_string_equal(config.address.host, "");
     assert_string_equal(config.path, "/run/r.sock");
     rum_config_free(&config);
 }
