@@ -152,6 +152,8 @@ is($other->{limited}, JSON::PP::true, 'and status says that pages were cut');
 my $health = overview()->{aggregator};
 cmp_ok($health->{$_}, '>', 0, "$_ is counted") for qw(other forgotten);
 is($health->{$_}, 0, "$_: none") for qw(lost rejected);
+cmp_ok($redis->command('HGET', 'rum:{0}:health', 'dropped') // 0, '>', 0,
+       'names that were left out are counted');
 
 
 # ----------------------------------------------- one site, random values
