@@ -179,4 +179,32 @@ $nginx->quit;
 ok($nginx->log =~ /1 events of writer .* were not acknowledged/,
    'a worker that quits before says that it could not deliver');
 
+
+# what cannot be meant is refused when the configuration is read
+
+for my $case (
+    ['tls_verify=off', qr/without "tls=on"/],
+    ['tls=yes', qr/invalid parameter "tls=yes"/],
+    ["tls=on tls_cert=$client_cert", qr/"tls_cert" and "tls_key" together/],
+    ['tls=on tls_ca=/no/file', qr{"/no/file"}],
+    ['tls=on sentinel_user=x', qr/invalid parameter "sentinel_user=x"/],
+) {
+    my ($ok, $out) = $nginx->check(redis => $tls, redis_options => $case->[0]);
+
+    ok(!$ok, "rum_redis $case->[0]: refused");
+    like($out, $case->[1], "rum_redis $case->[0]: and why");
+}
+
+for my $case (
+    ["tls_name = x\n", qr/need "tls = on"/],
+    ["tls = on\ntls_key = \"$client_key\"\n", qr/go together/],
+    ["tls = on\ntls_ca = \"/no/file\"\n", qr{/no/file}],
+) {
+    $agg->write_conf(redis => $tls, conf => $case->[0]);
+    my ($code, $out) = $agg->run('-t', '-c', $agg->file);
+
+    is($code, 1, 'the aggregator refuses: ' . join ' ', split /\n/, $case->[0]);
+    like($out, $case->[1], 'and why');
+}
+
 finish();
