@@ -521,8 +521,12 @@ ngx_http_rum_status_render(ngx_http_rum_status_answer_t *answer)
     }
 
     ngx_md5_init(&md5);
-    ngx_md5_update(&md5, answer->body.data + stable,
-                   answer->body.len - stable);
+
+    if (answer->body.len != 0) {
+        ngx_md5_update(&md5, answer->body.data + stable,
+                       answer->body.len - stable);
+    }
+
     ngx_md5_final(digest, &md5);
 
     p = ngx_cpymem(answer->etag_data, "W/\"", 3);
@@ -771,16 +775,17 @@ ngx_http_rum_status_send(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_ERROR;
     }
 
-    b->pos = body;
-    b->last = body + len;
+    /* a Prometheus text may be empty, and body NULL */
+
+    if (len != 0) {
+        b->pos = body;
+        b->last = body + len;
+        b->memory = 1;
+    }
+
     b->last_buf = (r == r->main) ? 1 : 0;
-
-    /* an empty Prometheus text has no memory that a filter could look at */
-
-    b->memory = (len != 0) ? 1 : 0;
-    b->sync = (b->last_buf || b->memory) ? 0 : 1;
-
     b->last_in_chain = 1;
+    b->sync = (b->last_buf || b->memory) ? 0 : 1;
 
     out.buf = b;
     out.next = NULL;

@@ -411,6 +411,9 @@ for my $site ('../../etc/passwd', '%2e%2e%2fx', '*', '%7b1%7d', 'shop:all',
     ok($answer, '... in JSON');
 }
 
+my $empty = $nginx->get('/status?format=prometheus&metric=sessions&by=own');
+is("$empty->{status} $empty->{body}", '200 ', 'an answer may be empty');
+
 is($nginx->request($_, '/status', body => '{}')->{status}, 405,
    "$_ is refused") for qw(POST PUT DELETE PATCH OPTIONS PROPFIND);
 is($nginx->request('TRACE', '/status')->{status}, 405, 'TRACE is refused');
