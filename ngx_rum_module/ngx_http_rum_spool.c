@@ -61,6 +61,7 @@ typedef struct {
     u_char                       *chunk;
 
     unsigned                      unsynced:1;
+    unsigned                      sync_running:1;       /* in a thread */
     unsigned                      adopted:1;    /* there may be more */
     unsigned                      failed:1;     /* said so already */
 } ngx_http_rum_spooler_t;
@@ -254,11 +255,11 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
     /* a file that is being synced stays open */
 
     if (s->out.offset >= NGX_HTTP_RUM_SPOOL_SEGMENT
-        && ngx_queue_empty(&s->syncing))
+        && !s->sync_running)
     {
         ngx_http_rum_spool_sync(&s->sync);
 
-        if (ngx_queue_empty(&s->syncing)) {
+        if (!s->sync_running) {
             ngx_http_rum_spool_release(s);
         }
     }
@@ -375,7 +376,7 @@ ngx_http_rum_spool_sync(ngx_event_t *ev)
     s = ev->data;
 
     if (s->out.fd == NGX_INVALID_FILE || !s->unsynced
-        || !ngx_queue_empty(&s->syncing))
+        || s->sync_running)
     {
         return;
     }
@@ -392,6 +393,8 @@ ngx_http_rum_spool_sync(ngx_event_t *ev)
     if (!ngx_queue_empty(&s->syncing) && !ngx_exiting
         && ngx_thread_task_post(s->conf->thread_pool, s->task) == NGX_OK)
     {
+        /* those who wait may go away, the sync does not */
+        s->sync_running = 1;
         return;
     }
 
@@ -447,6 +450,7 @@ ngx_http_rum_spool_sync_event(ngx_event_t *ev)
 {
     ngx_http_rum_spooler_t *s = ev->data;
 
+    s->sync_running = 0;
     ngx_http_rum_spool_synced(s);
 
     if (!ngx_queue_empty(&s->written)) {
@@ -558,7 +562,7 @@ ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
         ngx_http_rum_spool_sync(&s->sync);
 
         if (ngx_http_rum_delivery_has_time() && !s->unsynced
-            && ngx_queue_empty(&s->syncing)
+            && !s->sync_running
             && ngx_current_msec - s->appended >= NGX_HTTP_RUM_SPOOL_LOOK)
         {
             ngx_http_rum_spool_release(s);
