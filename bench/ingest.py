@@ -4,6 +4,7 @@
   return_204   nginx answers, the body is thrown away: the floor of any HTTP answer
   module       rum_beacon with the defaults: parsed, GeoIP, client detection, queued, delivered to a real Redis
   stored       the same with rum_ack stored: the answer waits for Redis
+  spool        the same with rum_ack stored, no Redis, and rum_spool: the answer waits for the disk
   lua          the same job in OpenResty's Lua module with a batching queue (where libnginx-mod-http-lua is installed)
 
 One nginx worker on core 0; wrk and Redis on core 1.  return_204 runs before and after each contestant and a run is compared
@@ -30,6 +31,7 @@ LOCATION = {
     "return_204": "return 204;",
     "module": "rum_beacon shop;",
     "stored": "rum_beacon shop; rum_ack stored;",
+    "spool": "rum_beacon shop; rum_ack stored;",
     "lua": "content_by_lua_block { require('peer').beacon() }",
 }
 
@@ -39,8 +41,11 @@ class Contestant:
         self.name = name
         self.redis = redis
         self.port = rb.free_port()
-        kind = "module" if name == "stored" else name
+        kind = "module" if name in ("stored", "spool") else name
         values = {"redis": redis.port, "mmdb": mmdb, "here": os.path.join(rb.TOP, "bench")}
+        http = HTTP.get(kind, "") % values
+        if name == "spool":
+            http = http.replace(str(redis.port), str(rb.free_port())) + " rum_spool %s max=20g;" % rb.path("spool")
         main = MAIN.get(kind, "")
         if kind == "module":
             main = "load_module %s/ngx_http_rum_module.so;" % rb.BUILD
@@ -60,13 +65,15 @@ http {
   server { listen 127.0.0.1:%d backlog=1024; location = /b { %s } }
 }
 """ % (main, conf, conf, "user root;" if os.geteuid() == 0 else "", conf, conf, conf, conf, conf,
-       HTTP.get(kind, "") % values, self.port, LOCATION[name]))
+       http, self.port, LOCATION[name]))
         os.environ["REDIS_PORT"] = str(redis.port)
         self.process = rb.start(rb.SERVER, "nginx", "-e", conf + ".log", "-c", conf)
         rb.wait_port(self.port, self.process)
 
     def run(self, seconds):
         self.redis.command("FLUSHALL")
+        for name in os.listdir(rb.path("spool")) if self.name == "spool" else ():
+            os.truncate(os.path.join(rb.path("spool"), name), 0)
         before, redis_before = rb.cpu_seconds(self.process.pid), self.redis.cpu()
         out = subprocess.run(rb.pinned(rb.CLIENT, "wrk", "-t1", "-c64", "-d%ds" % seconds, "-s", os.path.join(rb.TOP, "bench/load.lua"),
                                        "http://127.0.0.1:%d/b" % self.port),
@@ -122,6 +129,7 @@ def main():
         if n not in LOCATION:
             ap.error("no contestant \"%s\"; there are: %s" % (n, " ".join(LOCATION)))
 
+    rb.prioritise()
     size = rb.write_beacons(rb.path("beacons"))
     mmdb = rb.path("geo.mmdb")
     subprocess.run(["perl", os.path.join(rb.TOP, "bench/mmdb.pl"), mmdb], check=True, stdout=subprocess.DEVNULL)
@@ -133,7 +141,6 @@ def main():
             print("%-12s %22.0f" % (n, instructions(n, redis, mmdb)), flush=True)
         return
 
-    rb.prioritise()
     rb.keep_awake()
     contestants = {n: Contestant(n, redis, mmdb) for n in names}
     runs = {n: [] for n in names}

@@ -11,9 +11,13 @@
  * Entries in a ring: one for so many bytes of it.  The smallest entry takes
  * about 200 bytes.
  */
-#define NGX_HTTP_RUM_ENTRY_BYTES  256
+#define NGX_HTTP_RUM_ENTRY_BYTES     256
 
-#define NGX_HTTP_RUM_WRITER_LEN   10
+#define NGX_HTTP_RUM_WRITER_LEN      10
+
+/* events nobody waits for are written when they are so many bytes, or ms old */
+#define NGX_HTTP_RUM_DELIVERY_BATCH  16384
+#define NGX_HTTP_RUM_DELIVERY_DELAY  2
 
 
 typedef struct {
@@ -38,6 +42,8 @@ typedef struct {
     ngx_uint_t                    expected;     /* replies announced so far */
     ngx_uint_t                    sent;         /* highest ever sent */
     size_t                        used;         /* bytes of all entries */
+    size_t                        unsent;       /* of those since the last
+                                                   flush */
 } ngx_http_rum_ring_t;
 
 
@@ -51,7 +57,8 @@ typedef struct {
 typedef struct {
     ngx_http_rum_link_t           link;
     ngx_http_rum_ring_t           ring;
-    ngx_event_t                   flush;
+    ngx_event_t                   flush;        /* posted */
+    ngx_event_t                   delay;        /* a timer, to the same end */
     rum_str_t                     writer;
     rum_str_t                     spool_writer;
     u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN + 1];
@@ -75,6 +82,7 @@ static ngx_int_t ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
 static ngx_uint_t ngx_http_rum_delivery_at_risk(ngx_http_rum_ring_t *ring);
 static ngx_uint_t ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring);
 static void ngx_http_rum_delivery_flush_handler(ngx_event_t *ev);
+static void ngx_http_rum_delivery_delay_handler(ngx_event_t *ev);
 static void ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n);
 static void ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link,
@@ -151,6 +159,10 @@ ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
     d->flush.data = d;
     d->flush.log = cycle->log;
 
+    d->delay.handler = ngx_http_rum_delivery_delay_handler;
+    d->delay.data = &d->link.dummy;
+    d->delay.log = cycle->log;
+
     link = &d->link;
     link->redis = rmcf->redis;
     link->role = "delivery";
@@ -193,6 +205,10 @@ ngx_http_rum_delivery_exit_process(void)
 
     if (d->up) {
         ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_LINKS, -1);
+    }
+
+    if (d->delay.timer_set) {
+        ngx_del_timer(&d->delay);
     }
 
     ngx_http_rum_link_stop(&d->link);
@@ -456,10 +472,22 @@ ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
 
     ngx_http_rum_link_pending(&d->link, 1);
 
-    /* after all other events of this turn, once */
+    /*
+     * Written after all other events of this turn, once, if somebody waits
+     * for it or it is much; else a little later with those of other turns: a
+     * write costs as much as an event.
+     */
 
-    if (!d->flush.posted) {
-        ngx_post_event(&d->flush, &ngx_posted_events);
+    ring->unsent += len;
+
+    if (waiter != NULL || ring->unsent >= NGX_HTTP_RUM_DELIVERY_BATCH) {
+
+        if (!d->flush.posted) {
+            ngx_post_event(&d->flush, &ngx_posted_events);
+        }
+
+    } else if (!d->delay.timer_set && !d->flush.posted) {
+        ngx_add_timer(&d->delay, NGX_HTTP_RUM_DELIVERY_DELAY);
     }
 }
 
@@ -551,6 +579,15 @@ ngx_http_rum_delivery_flush_handler(ngx_event_t *ev)
 }
 
 
+static void
+ngx_http_rum_delivery_delay_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+
+    ngx_http_rum_delivery_flush(c->data);
+}
+
+
 /*
  * Sends what was not sent yet: usually all of it in one write, two where the
  * ring goes round.
@@ -569,6 +606,11 @@ ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link)
 
     d = link->owner;
     ring = &d->ring;
+    ring->unsent = 0;
+
+    if (d->delay.timer_set) {
+        ngx_del_timer(&d->delay);
+    }
 
     while (link->state == NGX_HTTP_RUM_LINK_READY
            && ring->send_entry != ring->head_entry)
