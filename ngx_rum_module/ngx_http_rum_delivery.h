@@ -1,9 +1,9 @@
 /*
  * Delivery: the way of an event from a worker to Redis.  An event is encoded
- * as an XADD command into the worker's ring; the ring is written once per
- * event-loop turn and an entry leaves it only when Redis has acknowledged it.
- * After a reconnect everything that was not acknowledged is sent again, in
- * order and with the same ids: the aggregator drops what it has seen.
+ * as an XADD command into the worker's ring; the ring is written at most once
+ * per event-loop turn, and an entry leaves it only when Redis has acknowledged
+ * it.  After a reconnect everything that was not acknowledged is sent again,
+ * in order and with the same ids: the aggregator drops what it has seen.
  *
  *       tail            send             head
  *   ----[ sent, no reply ][ to be sent    ]-------   entries (records)
