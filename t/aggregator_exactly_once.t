@@ -53,6 +53,7 @@ sub lcp {
 
 $stream->add({ page => '/r', view => 'r', metrics => { lcp => 1000, cls => 0 },
                dims => { country => 'DE' } });
+ok($stream->caught_up, 'a view is stored');
 $stream->add({ page => '/r', view => 'r', seq => 1, metrics => { lcp => 3000 },
                dims => { country => 'FR' } });
 ok($stream->caught_up, 'a metric is sent again for its view');
