@@ -180,7 +180,7 @@ fuzz: deps
 # ----------------------------------------------------------------- tests
 
 TESTS ?= $(sort $(wildcard t/*.t))
-PROVE  = prove -j2 --timer -It/lib
+PROVE  = tools/prove $(BUILD)/prove.state
 
 .PHONY: test test-plain leak asan asan-build
 test: deps

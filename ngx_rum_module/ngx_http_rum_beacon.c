@@ -57,7 +57,7 @@ static ngx_int_t ngx_http_rum_beacon_take(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
 static ngx_uint_t ngx_http_rum_beacon_enrich(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, rum_event_t *event);
-static ngx_int_t ngx_http_rum_beacon_client(ngx_http_request_t *r,
+static void ngx_http_rum_beacon_client(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_page(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, rum_event_t *event);
@@ -573,8 +573,9 @@ ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
         event->n = 0;
     }
 
-    if (ngx_http_rum_beacon_client(r, b, event) != NGX_OK
-        || ngx_http_rum_beacon_page(r, b, event) != NGX_OK
+    ngx_http_rum_beacon_client(r, b, event);
+
+    if (ngx_http_rum_beacon_page(r, b, event) != NGX_OK
         || ngx_http_rum_beacon_dimensions(r, rlcf, event) != NGX_OK)
     {
         return NGX_HTTP_RUM_NONE;
@@ -587,11 +588,10 @@ ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
 
 /* where the visitor is and with what */
 
-static ngx_int_t
+static void
 ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     rum_event_t *event)
 {
-    u_char                     code[2];
     uint32_t                   asn;
     rum_str_t                  country;
     ngx_http_rum_ctx_t        *ctx;
@@ -607,16 +607,13 @@ ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     ctx = &b->ctx;
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rum_module);
 
-    country.data = code;
+    country.data = ctx->country_code;
     country.len = ngx_http_rum_geoip_lookup(rmcf->geoip,
-                                            r->connection->sockaddr, code,
-                                            &asn);
+                                            r->connection->sockaddr,
+                                            country.data, &asn);
 
-    if (ngx_http_rum_beacon_copy(r, &ctx->country, &country) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    country.data = ctx->country.data;
+    ctx->country.data = country.data;
+    ctx->country.len = country.len;
 
     rum_client_detect(&ctx->client, &b->headers.client);
 
@@ -628,8 +625,6 @@ ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     if (ctx->client.bot || rum_client_asn_hosting(asn)) {
         (void) rum_event_set_dim(event, &name_human, &no);
     }
-
-    return NGX_OK;
 }
 
 

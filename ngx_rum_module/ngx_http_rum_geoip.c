@@ -10,11 +10,22 @@
 
 #define NGX_HTTP_RUM_GEOIP_POLL   2000          /* ms between looks */
 #define NGX_HTTP_RUM_GEOIP_STEP   (1024 * 1024) /* bytes copied at a time */
+#define NGX_HTTP_RUM_GEOIP_PLACES 2048          /* remembered; a power of 2 */
+
+
+/* what a record says; millions of networks share some thousand records */
+typedef struct {
+    uint32_t                      key;          /* its offset + 1; 0: none */
+    uint32_t                      asn;          /* 0: it does not say */
+    u_char                        country[2];
+    u_char                        len;          /* of the country: 2 or 0 */
+} ngx_http_rum_geoip_place_t;
 
 
 typedef struct {
     ngx_str_t                     file;
     MMDB_s                        mmdb;
+    ngx_http_rum_geoip_place_t   *places;       /* read lately */
     time_t                        mtime;        /* of the file it came from */
     off_t                         size;
     ngx_file_uniq_t               uniq;
@@ -53,6 +64,8 @@ static ngx_uint_t ngx_http_rum_geoip_changed(ngx_http_rum_geoip_db_t *db,
     ngx_file_info_t *fi);
 static void ngx_http_rum_geoip_built(ngx_http_rum_geoip_t *geoip);
 static void ngx_http_rum_geoip_cleanup(void *data);
+static ngx_http_rum_geoip_place_t *ngx_http_rum_geoip_place(
+    ngx_http_rum_geoip_db_t *db, MMDB_entry_s *entry);
 static ngx_int_t ngx_http_rum_geoip_entry(ngx_http_rum_geoip_db_t *db,
     struct sockaddr *sockaddr, MMDB_entry_s *entry);
 
@@ -112,6 +125,12 @@ ngx_http_rum_geoip_add(ngx_conf_t *cf, ngx_http_rum_geoip_t **geoip,
 
     ngx_memzero(db, sizeof(ngx_http_rum_geoip_db_t));
     db->file = *file;
+
+    db->places = ngx_palloc(cf->pool, NGX_HTTP_RUM_GEOIP_PLACES
+                                      * sizeof(ngx_http_rum_geoip_place_t));
+    if (db->places == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     /*
      * The first copy is made by the master at once: the workers share it.
@@ -246,6 +265,9 @@ ngx_http_rum_geoip_open(ngx_http_rum_geoip_t *geoip, ngx_log_t *log)
     db->mmdb = geoip->copy.mmdb;
     db->open = 1;
     db->broken = 0;
+
+    ngx_memzero(db->places, NGX_HTTP_RUM_GEOIP_PLACES
+                            * sizeof(ngx_http_rum_geoip_place_t));
 
     /*
      * A lookup of what is not there costs as much as one that finds it:
@@ -420,14 +442,11 @@ size_t
 ngx_http_rum_geoip_lookup(ngx_http_rum_geoip_t *geoip,
     struct sockaddr *sockaddr, u_char *country, uint32_t *asn)
 {
-    size_t                    len;
-    ngx_uint_t                i;
-    MMDB_entry_s              entry;
-    MMDB_entry_data_s         data;
-    ngx_http_rum_geoip_db_t  *db;
-
-    static const char *const  country_path[] = { "country", "iso_code", NULL };
-    static const char *const  asn_path[] = { "autonomous_system_number", NULL };
+    size_t                       len;
+    ngx_uint_t                   i;
+    MMDB_entry_s                 entry;
+    ngx_http_rum_geoip_db_t     *db;
+    ngx_http_rum_geoip_place_t  *place;
 
     len = 0;
     *asn = 0;
@@ -444,24 +463,63 @@ ngx_http_rum_geoip_lookup(ngx_http_rum_geoip_t *geoip,
             continue;
         }
 
-        if (len == 0 && db[i].country
-            && MMDB_aget_value(&entry, &data, country_path) == MMDB_SUCCESS
-            && data.has_data && data.type == MMDB_DATA_TYPE_UTF8_STRING
-            && data.data_size == 2)
-        {
-            ngx_memcpy(country, data.utf8_string, 2);
+        place = ngx_http_rum_geoip_place(&db[i], &entry);
+
+        if (len == 0 && place->len != 0) {
+            ngx_memcpy(country, place->country, 2);
             len = 2;
         }
 
-        if (*asn == 0 && db[i].asn
-            && MMDB_aget_value(&entry, &data, asn_path) == MMDB_SUCCESS
-            && data.has_data && data.type == MMDB_DATA_TYPE_UINT32)
-        {
-            *asn = data.uint32;
+        if (*asn == 0) {
+            *asn = place->asn;
         }
     }
 
     return len;
+}
+
+
+static ngx_http_rum_geoip_place_t *
+ngx_http_rum_geoip_place(ngx_http_rum_geoip_db_t *db, MMDB_entry_s *entry)
+{
+    uint32_t                     key;
+    MMDB_entry_data_s            data;
+    ngx_http_rum_geoip_place_t  *place;
+
+    static const char *const  country_path[] = { "country", "iso_code", NULL };
+    static const char *const  asn_path[] = { "autonomous_system_number", NULL };
+
+    key = entry->offset + 1;
+
+    /* records are of some tens of bytes */
+
+    place = &db->places[(key ^ key >> 11) & (NGX_HTTP_RUM_GEOIP_PLACES - 1)];
+
+    if (place->key == key) {
+        return place;
+    }
+
+    place->key = key;
+    place->asn = 0;
+    place->len = 0;
+
+    if (db->country
+        && MMDB_aget_value(entry, &data, country_path) == MMDB_SUCCESS
+        && data.has_data && data.type == MMDB_DATA_TYPE_UTF8_STRING
+        && data.data_size == 2)
+    {
+        ngx_memcpy(place->country, data.utf8_string, 2);
+        place->len = 2;
+    }
+
+    if (db->asn
+        && MMDB_aget_value(entry, &data, asn_path) == MMDB_SUCCESS
+        && data.has_data && data.type == MMDB_DATA_TYPE_UINT32)
+    {
+        place->asn = data.uint32;
+    }
+
+    return place;
 }
 
 

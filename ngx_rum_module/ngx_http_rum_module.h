@@ -70,6 +70,7 @@ typedef struct {
     ngx_str_t                     path;
     ngx_str_t                     page;
     ngx_str_t                     country;
+    u_char                        country_code[2];
     rum_client_t                  client;
 } ngx_http_rum_ctx_t;
 
