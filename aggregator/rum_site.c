@@ -18,15 +18,6 @@ static uint32_t rum_site_rollup_dim(const rum_rollup_t *rollup,
 static int rum_site_copy(rum_str_t *to, const rum_str_t *from);
 
 
-static const rum_str_t  rum_counter_names[RUM_COUNTERS] = {
-    rum_string("beacons"),
-    rum_string("views"),
-    rum_string("errors"),
-    rum_string("entrances"),
-    rum_string("bounces")
-};
-
-
 void
 rum_sites_init(rum_sites_t *s, const rum_config_t *config, uint64_t seed)
 {

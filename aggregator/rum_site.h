@@ -17,14 +17,10 @@
 #define RUM_SITE_H
 
 #include "rum_config.h"
+#include "rum_detail.h"
 #include "rum_map.h"
 
-#define RUM_COUNTER_BEACONS    0
-#define RUM_COUNTER_VIEWS      1
-#define RUM_COUNTER_ERRORS     2
-#define RUM_COUNTER_ENTRANCES  3
-#define RUM_COUNTER_BOUNCES    4
-#define RUM_COUNTERS           5
+#define RUM_COUNTERS           RUM_COUNTER_LAST
 
 #define RUM_NO_NUMBER          UINT32_MAX
 

@@ -572,7 +572,7 @@ static int
 rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
 {
     int                 rc;
-    uint32_t            i, counters;
+    uint32_t            i, counters, held;
     rum_str_t           sessions = rum_string(RUM_SESSIONS);
     rum_str_t           first, second;
     const rum_query_t  *query;
@@ -588,8 +588,11 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
 
     counters = 0;
 
+    held = rum_detail_counters(&query->by);
+
     for (i = 0; i < RUM_COUNTER_LAST; i++) {
-        site->counters[i] = rum_query_wants(query, &rum_counter_names[i]);
+        site->counters[i] = (held >> i & 1)
+                            && rum_query_wants(query, &rum_counter_names[i]);
         counters += site->counters[i];
     }
 

@@ -35,15 +35,6 @@ static int rum_query_next(rum_str_t *list, rum_str_t *item);
 static int rum_query_decline(rum_query_t *q, const char *error);
 
 
-const rum_str_t  rum_counter_names[RUM_COUNTER_LAST] = {
-    rum_string("beacons"),
-    rum_string("views"),
-    rum_string("errors"),
-    rum_string("entrances"),
-    rum_string("bounces")
-};
-
-
 static const rum_query_parameter_t  rum_query_parameters[] = {
     { rum_string("site"), rum_query_site },
     { rum_string("metric"), rum_query_metric },
@@ -468,7 +459,9 @@ rum_query_sort(rum_query_t *q, rum_str_t *value)
     return rum_query_decline(q, "is not one of count, value, sum, mean, min, "
                              "max, good, needs_improvement, poor, p75, "
                              "beacons, views, errors, entrances, bounces, "
-                             "with - before it for the largest first");
+                             "requests, bytes, actions, events, visits, "
+                             "conversions, with - before it for the "
+                             "largest first");
 }
 
 
@@ -664,19 +657,4 @@ int
 rum_query_pair(const rum_query_t *q, rum_str_t *first, rum_str_t *second)
 {
     return rum_pair_split(&q->by, first, second) == RUM_OK;
-}
-
-
-rum_counter_e
-rum_counter_find(const rum_str_t *name)
-{
-    uint32_t  i;
-
-    for (i = 0; i < RUM_COUNTER_LAST; i++) {
-        if (rum_str_eq(name, &rum_counter_names[i])) {
-            break;
-        }
-    }
-
-    return i;
 }

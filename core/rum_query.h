@@ -10,6 +10,7 @@
 #ifndef RUM_QUERY_H
 #define RUM_QUERY_H
 
+#include "rum_detail.h"
 #include "rum_event.h"
 
 #define RUM_QUERY_ARGS_MAX     4096     /* bytes of a query string */
@@ -22,21 +23,6 @@ typedef enum {
     RUM_QUERY_JSON = 0,
     RUM_QUERY_PROMETHEUS
 } rum_query_format_e;
-
-/* what a rollup counts beside metrics; docs/redis-schema.md */
-typedef enum {
-    RUM_COUNTER_BEACONS = 0,
-    RUM_COUNTER_VIEWS,
-    RUM_COUNTER_ERRORS,
-    RUM_COUNTER_ENTRANCES,
-    RUM_COUNTER_BOUNCES,
-    RUM_COUNTER_LAST
-} rum_counter_e;
-
-extern const rum_str_t  rum_counter_names[RUM_COUNTER_LAST];
-
-/* the counter of that name, or RUM_COUNTER_LAST */
-rum_counter_e rum_counter_find(const rum_str_t *name);
 
 /* the name under which sessions are asked for; they are no rollup field */
 #define RUM_SESSIONS           "sessions"

@@ -77,7 +77,13 @@ static const struct {
     { "_total", "counter", "JavaScript errors." },
     { "_total", "counter", "Page views that began a session." },
     { "", "gauge", "Sessions of one page view so far: falls when a second "
-                   "view comes." }
+                   "view comes." },
+    { "_total", "counter", "Resources requested." },
+    { "_total", "counter", "Bytes of resources." },
+    { "_total", "counter", "Actions of visitors." },
+    { "_total", "counter", "Custom events." },
+    { "", "gauge", "Sessions by their speed so far." },
+    { "", "gauge", "Custom events of sessions by their speed so far." }
 };
 
 
