@@ -3,6 +3,7 @@
  */
 
 #include "rum_beacon_schema.h"
+#include "rum_detail.h"
 
 #include <stdio.h>
 
@@ -466,6 +467,10 @@ rum_beacon_native_tag_name(rum_beacon_parser_t *p, const rum_str_t *name)
         if (rum_str_eq(&rum_beacon_native_reserved[i], name)) {
             goto cut;
         }
+    }
+
+    if (rum_detail_reserved(name)) {
+        goto cut;
     }
 
     if (rum_event_dim(p->event, name) == NULL) {

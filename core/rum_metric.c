@@ -9,6 +9,8 @@
 
 #include "rum_metric.h"
 
+#include "rum_counter.h"
+
 #define RUM_TIME_MAX           3600000.0    /* an hour, in ms */
 #define RUM_SHIFT_MAX          1000.0       /* CLS is hardly ever above 10 */
 
@@ -39,12 +41,14 @@ typedef enum {
     RUM_METRIC_TTI,
     RUM_METRIC_TBT,
     RUM_METRIC_LONG_FRAMES,
+    RUM_METRIC_DURATION,
     RUM_METRIC_NONE
 } rum_metric_e;
 
 
 static rum_metric_e rum_metric_candidate(const rum_str_t *name);
 static rum_metric_e rum_metric_three(const unsigned char *name);
+static rum_metric_e rum_metric_eight(const unsigned char *name);
 
 
 const rum_metric_t  rum_metrics[] = {
@@ -72,20 +76,9 @@ const rum_metric_t  rum_metrics[] = {
     rum_time("tbt", 0, 0, "Total Blocking Time"),
     rum_time("long_animation_frames", 0, 0,
              "Blocking time of long animation frames"),
+    rum_time("duration", 0, 0, "Time of a resource, from start to end"),
 
     { rum_string(""), rum_string(""), 0, 0, 0, NULL }
-};
-
-
-/* counters of the rollups, which have the same place in the Redis keys */
-
-static const rum_str_t  rum_metric_reserved[] = {
-    rum_string("beacons"),
-    rum_string("views"),
-    rum_string("errors"),
-    rum_string("entrances"),
-    rum_string("bounces"),
-    rum_string("sessions")
 };
 
 
@@ -122,8 +115,7 @@ rum_metric_candidate(const rum_str_t *name)
         return RUM_METRIC_REQUEST;
 
     case 8:
-        return (name->data[2] == 'd') ? RUM_METRIC_REDIRECT
-                                      : RUM_METRIC_RESPONSE;
+        return rum_metric_eight(name->data);
 
     case 15:
         return RUM_METRIC_DOM_INTERACTIVE;
@@ -181,6 +173,17 @@ rum_metric_three(const unsigned char *name)
 }
 
 
+static rum_metric_e
+rum_metric_eight(const unsigned char *name)
+{
+    if (name[0] == 'd') {
+        return RUM_METRIC_DURATION;
+    }
+
+    return (name[2] == 'd') ? RUM_METRIC_REDIRECT : RUM_METRIC_RESPONSE;
+}
+
+
 int
 rum_metric_name_valid(const rum_str_t *name)
 {
@@ -201,13 +204,10 @@ rum_metric_name_valid(const rum_str_t *name)
         }
     }
 
-    for (i = 0; i < sizeof(rum_metric_reserved) / sizeof(rum_str_t); i++) {
-        if (rum_str_eq(name, &rum_metric_reserved[i])) {
-            return 0;
-        }
-    }
+    /* counters have the same place in the Redis keys */
 
-    return 1;
+    return rum_counter_find(name) == RUM_COUNTER_LAST
+           && !rum_str_is(name, "sessions");
 }
 
 

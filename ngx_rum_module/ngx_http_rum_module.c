@@ -7,6 +7,7 @@
 #include "ngx_http_rum_sentinel.h"
 #include "ngx_http_rum_spool.h"
 #include "ngx_http_rum_status.h"
+#include "rum_detail.h"
 
 
 #define NGX_HTTP_RUM_RING_DEFAULT    (16 * 1024 * 1024)
@@ -686,11 +687,13 @@ ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (i == 0 || i < value[1].len || i > RUM_LEN_NAME
         || rum_str_is((rum_str_t *) &value[1], "all")
         || rum_str_is((rum_str_t *) &value[1], "page")
-        || rum_str_is((rum_str_t *) &value[1], "site"))
+        || rum_str_is((rum_str_t *) &value[1], "site")
+        || rum_detail_reserved((rum_str_t *) &value[1]))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid dimension \"%V\", it must be 1 to %d of "
-                           "[a-z0-9_] and not \"all\", \"page\" or \"site\"",
+                           "[a-z0-9_] and not \"all\", \"page\" or \"site\", "
+                           "nor a detail such as \"error\" or \"host\"",
                            &value[1], RUM_LEN_NAME);
         return NGX_CONF_ERROR;
     }

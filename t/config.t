@@ -214,7 +214,7 @@ good('rum_dimension everywhere', http => 'rum_dimension plan $http_x_plan;',
                . '{ rum_dimension ' . 'd' x 32 . ' ""; }');
 
 for my $name ('', 'Plan', 'a-b', 'a:b', 'plän', 'd' x 33,
-              qw(all page site))
+              qw(all page site host from lcp_target))
 {
     bad("rum_dimension \"$name\"",
         "invalid dimension \"$name\", it must be 1 to 32 of [a-z0-9_] and "

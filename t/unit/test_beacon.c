@@ -720,6 +720,13 @@ tags_become_dimensions(void **state)
     dim("nav", "reload");
     str(event.page, "/a");
 
+    /* nor are details */
+
+    ok(NATIVE "\"tags\":{\"host\":\"x\",\"from\":\"x\",\"error\":\"x\","
+       "\"lcp_url\":\"x\",\"type\":\"x\",\"hos\":\"x\",\"hosts\":\"x\"}}");
+    assert_int_equal(event.ndims, 3);
+    assert_int_equal(event.cut[RUM_CUT_TAGS], 4);
+
     p = stpcpy(json, NATIVE "\"tags\":{\"t0\":\"a\"");
 
     for (i = 0; i <= RUM_MAX_TAGS; i++) {

@@ -186,6 +186,8 @@ test_a_metric_may_not_be_named_like_a_counter(void **state)
 
     assert_false(valid("beacons"));
     assert_false(valid("views"));
+    assert_false(valid("requests"));
+    assert_false(valid("conversions"));
     assert_false(valid("errors"));
     assert_false(valid("entrances"));
     assert_false(valid("bounces"));
