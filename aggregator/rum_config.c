@@ -6,9 +6,8 @@
  * only all of them together can tell.
  */
 
-#include "rum_config.h"
+#include "rum_config_redis.h"
 
-#include <confuse.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -17,9 +16,6 @@
 
 
 #define RUM_CONFIG_MAX   1048576        /* bytes of the file */
-
-#define RUM_CONFIG_SENTINEL      "sentinel:"
-#define RUM_CONFIG_SENTINEL_LEN  9
 
 #define RUM_SECOND       1000ULL
 #define RUM_DAY          (86400 * RUM_SECOND)
@@ -41,22 +37,13 @@ static void rum_config_clean(char *text, size_t len);
 static void rum_config_error(cfg_t *cfg, const char *fmt, va_list args);
 static int rum_config_check_duration(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt);
-static int rum_config_check_redis(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_level(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_rollup(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_limit(cfg_t *cfg, cfg_opt_t *opt);
 static const rum_config_value_t *rum_config_value(
     const rum_config_value_t *values, cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_take(rum_config_t *config, cfg_t *cfg);
-static int rum_config_take_redis(rum_config_t *config, const char *text);
 static void rum_config_take_limits(rum_config_t *config, cfg_t *section);
-static int rum_config_number(const char *text, uint32_t *number);
-static void rum_config_take_text(char **to, cfg_t *cfg, const char *name);
-static int rum_config_take_tls(rum_config_t *config, cfg_t *cfg);
-static int rum_config_address(const char *text, size_t len,
-    rum_address_t *address);
-static int rum_config_sentinels(const char *text, char **master,
-    rum_address_t *addresses, uint32_t *n);
 
 
 /* the file whose errors are reported; libconfuse hands no context around */
@@ -127,16 +114,7 @@ rum_config_read(rum_config_t *config, const char *file)
 void
 rum_config_free(rum_config_t *config)
 {
-    free(config->path);
-    free(config->master);
-    free(config->sentinel_user);
-    free(config->sentinel_password);
-    free(config->tls.ca);
-    free(config->tls.cert);
-    free(config->tls.key);
-    free(config->tls.name);
-    free(config->user);
-    free(config->password);
+    rum_config_free_redis(config);
     memset(config, 0, sizeof(rum_config_t));
 }
 
@@ -492,40 +470,6 @@ rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt)
 
 
 static int
-rum_config_check_redis(cfg_t *cfg, cfg_opt_t *opt)
-{
-    int            rc;
-    char          *master;
-    uint32_t       n;
-    const char    *text;
-    rum_address_t  addresses[RUM_CONFIG_SENTINELS];
-
-    text = cfg_opt_getnstr(opt, 0);
-
-    if (strncmp(text, "unix:/", 6) == 0) {
-        return 0;
-    }
-
-    if (strncmp(text, RUM_CONFIG_SENTINEL, RUM_CONFIG_SENTINEL_LEN) == 0) {
-        rc = rum_config_sentinels(text, &master, addresses, &n);
-        free(master);
-
-    } else {
-        rc = rum_config_address(text, strlen(text), addresses);
-    }
-
-    if (rc == RUM_OK) {
-        return 0;
-    }
-
-    cfg_error(cfg, "\"redis\" needs HOST:PORT, unix:/PATH or "
-              "sentinel:NAME HOST:PORT ..., not \"%s\"", text);
-
-    return -1;
-}
-
-
-static int
 rum_config_check_level(cfg_t *cfg, cfg_opt_t *opt)
 {
     rum_log_level_e  level;
@@ -680,96 +624,7 @@ rum_config_take(rum_config_t *config, cfg_t *cfg)
         return RUM_ERROR;
     }
 
-    if (cfg_getstr(cfg, "user") != NULL
-        && cfg_getstr(cfg, "password") == NULL)
-    {
-        rum_log(RUM_LOG_ERROR, "\"user\" needs a \"password\" in %s",
-                rum_config_file);
-        return RUM_ERROR;
-    }
-
-    rum_config_take_text(&config->user, cfg, "user");
-    rum_config_take_text(&config->password, cfg, "password");
-    rum_config_take_text(&config->sentinel_user, cfg, "sentinel_user");
-    rum_config_take_text(&config->sentinel_password, cfg,
-                         "sentinel_password");
-
-    if (rum_config_take_redis(config, cfg_getstr(cfg, "redis")) != RUM_OK) {
-        return RUM_ERROR;
-    }
-
-    return rum_config_take_tls(config, cfg);
-}
-
-
-static void
-rum_config_take_text(char **to, cfg_t *cfg, const char *name)
-{
-    const char  *text;
-
-    text = cfg_getstr(cfg, name);
-    *to = text != NULL ? strdup(text) : NULL;
-}
-
-
-static int
-rum_config_take_redis(rum_config_t *config, const char *text)
-{
-    if (strncmp(text, "unix:", 5) == 0) {
-        config->path = strdup(text + 5);
-        return config->path != NULL ? RUM_OK : RUM_ERROR;
-    }
-
-    if (strncmp(text, RUM_CONFIG_SENTINEL, RUM_CONFIG_SENTINEL_LEN) == 0) {
-        return rum_config_sentinels(text, &config->master, config->sentinels,
-                                    &config->nsentinels);
-    }
-
-    return rum_config_address(text, strlen(text), &config->address);
-}
-
-
-static int
-rum_config_take_tls(rum_config_t *config, cfg_t *cfg)
-{
-    char               error[256];
-    rum_tls_config_t  *tls;
-
-    tls = &config->tls;
-    tls->on = cfg_getbool(cfg, "tls") == cfg_true;
-    tls->verify = cfg_getbool(cfg, "tls_verify") == cfg_true;
-
-    rum_config_take_text(&tls->ca, cfg, "tls_ca");
-    rum_config_take_text(&tls->cert, cfg, "tls_cert");
-    rum_config_take_text(&tls->key, cfg, "tls_key");
-    rum_config_take_text(&tls->name, cfg, "tls_name");
-
-    error[0] = '\0';
-
-    if (!tls->on) {
-        if (tls->ca != NULL || tls->cert != NULL || tls->key != NULL
-            || tls->name != NULL)
-        {
-            snprintf(error, sizeof(error), "\"tls_\" keys need \"tls = on\"");
-        }
-
-    } else if (config->path != NULL) {
-        snprintf(error, sizeof(error), "\"tls\" is not for a unix socket");
-
-    } else if ((tls->cert == NULL) != (tls->key == NULL)) {
-        snprintf(error, sizeof(error), "\"tls_cert\" and \"tls_key\" go "
-                 "together");
-
-    } else {
-        (void) rum_tls_check(tls, error, sizeof(error));
-    }
-
-    if (error[0] != '\0') {
-        rum_log(RUM_LOG_ERROR, "%s in %s", error, rum_config_file);
-        return RUM_ERROR;
-    }
-
-    return RUM_OK;
+    return rum_config_take_redis(config, cfg, rum_config_file);
 }
 
 
@@ -805,7 +660,7 @@ rum_config_take_limits(rum_config_t *config, cfg_t *section)
 }
 
 
-static int
+int
 rum_config_number(const char *text, uint32_t *number)
 {
     char           *end;
@@ -825,86 +680,4 @@ rum_config_number(const char *text, uint32_t *number)
     *number = (uint32_t) n;
 
     return RUM_OK;
-}
-
-
-/* HOST:PORT or [ADDRESS]:PORT */
-
-static int
-rum_config_address(const char *text, size_t len, rum_address_t *address)
-{
-    char      port[8];
-    size_t    host;
-    uint32_t  number;
-
-    for (host = len; host > 0 && text[host - 1] != ':'; host--) {
-        /* to the last colon */
-    }
-
-    if (host < 2 || len - host >= sizeof(port)) {
-        return RUM_ERROR;
-    }
-
-    memcpy(port, text + host, len - host);
-    port[len - host] = '\0';
-    host--;
-
-    if (rum_config_number(port, &number) != RUM_OK
-        || number == 0 || number > 65535)
-    {
-        return RUM_ERROR;
-    }
-
-    if (host > 2 && text[0] == '[' && text[host - 1] == ']') {
-        text++;
-        host -= 2;
-    }
-
-    if (host >= sizeof(address->host)) {
-        return RUM_ERROR;
-    }
-
-    memcpy(address->host, text, host);
-    address->host[host] = '\0';
-    address->port = number;
-
-    return RUM_OK;
-}
-
-
-/* sentinel:NAME HOST:PORT ...; the name is to be freed, also on errors */
-
-static int
-rum_config_sentinels(const char *text, char **master,
-    rum_address_t *addresses, uint32_t *n)
-{
-    size_t  len;
-
-    text += RUM_CONFIG_SENTINEL_LEN;
-    len = strcspn(text, " ");
-    *master = strndup(text, len);
-    *n = 0;
-
-    if (len == 0 || *master == NULL) {
-        return RUM_ERROR;
-    }
-
-    for ( ;; ) {
-        text += len;
-        text += strspn(text, " ");
-
-        if (*text == '\0') {
-            return *n > 0 ? RUM_OK : RUM_ERROR;
-        }
-
-        len = strcspn(text, " ");
-
-        if (*n == RUM_CONFIG_SENTINELS
-            || rum_config_address(text, len, &addresses[*n]) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-
-        (*n)++;
-    }
 }
