@@ -39,13 +39,14 @@ Q = $(if $(V),,@)
 
 
 .PHONY: all
-all: module aggregator
+all: module aggregator agent
 
 .PHONY: help
 help:
 	@echo 'make            build the module and the aggregator into $(BUILD)/'
 	@echo 'make run        show it working: Redis, nginx and the aggregator,'
 	@echo '                fed with beacons; PORT=8080, Ctrl-C ends it'
+	@echo 'make agent-size how large the browser agent is'
 	@echo 'make replay     send beacons to URL=http://127.0.0.1:8080/rum/beacon'
 	@echo 'make test       all tests, then the same under ASan and UBSan'
 	@echo 'make test-plain, make asan'
@@ -144,6 +145,37 @@ aggregator: $(AGGREGATOR) ; @:
 units: $(UNITS) ; @:
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+
+# ----------------------------------------------------------------- agent
+#
+# npm works in a copy, so that agent/ holds sources only.  What it installs
+# there is what package-lock.json says, by its checksums.
+
+AGENT_NPM  = $(BUILD)/agent-npm
+AGENT_SRC := $(shell find agent -type f)
+
+$(AGENT_NPM)/node_modules: agent/package.json agent/package-lock.json \
+    agent/.npmrc | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	@echo '  npm   $@'
+	@cp $^ $(@D)
+	$(Q)cd $(@D) && npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+$(BUILD)/agent/rum.js: $(AGENT_SRC) $(AGENT_NPM)/node_modules
+	@echo '  node  $@'
+	@rm -rf $(AGENT_NPM)/src $(AGENT_NPM)/test $(AGENT_NPM)/dist
+	@cp -r agent/. $(AGENT_NPM)
+	$(Q)cd $(AGENT_NPM) && npm run -s check && npm run -s build
+	@mkdir -p $(@D)
+	@cp $(AGENT_NPM)/dist/* $(@D)
+
+.PHONY: agent agent-size
+agent: $(BUILD)/agent/rum.js ; @:
+
+agent-size: agent
+	@cd $(AGENT_NPM) && npm run -s size
 
 
 # --------------------------------------------------------------- fuzzers

@@ -1,0 +1,77 @@
+/*
+ * web-vitals without what the agent never uses, as an esbuild plugin: the soft
+ * navigations that Chromium detects (the agent has its own, in all browsers),
+ * ratings, deltas and ids (the server rates, the view has the id).  How a
+ * value comes about is not touched; t/agent_vitals.t compares.
+ *
+ * An edit that finds nothing ends the build: then the library has changed,
+ * and this file must be read against it again.
+ */
+
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+
+const EDITS = [
+    [/checkSoftNavsEnabled\(opts\)/g, "false"],
+    [/\bsoftNavsEnabled\b(?! =)/g, "false"],
+    [/^ *const handleSoftNavEntry = [^]*?\n( *)\};$/gm, ""],
+    [/\w+\.entryType === '(soft-navigation|interaction-contentful-paint)'/g,
+     "false"],
+    [/navigation === 'soft-navigation'/g, "false"],
+    [/, navigationId, navigationInteractionId, navigationURL, navigationStartTime/g,
+     ""],
+    [/, metric\.navigationId, metric\.navigationInteractionId, metric\.navigationURL, getBFCacheRestoreTime\(\)/g,
+     ""],
+    [/^ *metric\.navigationId = .*$/gm, ""],
+    [/, \w+Thresholds\b/g, ""],
+    [/, opts\.reportAllChanges\)/g, ")"],
+    [/!opts\.reportAllChanges/g, "false"],
+    [/^ *this\._on\w+\?\..*$/gm, ""],
+    [/^ *lcpEntryManager\._processEntry.*$/gm, ""],
+    [/^ *const (lcp|fcp)EntryManager = .*$/gm, ""],
+    [/globalThis\.performance\b/g, "performance"],
+];
+
+const REPLACED = {
+    "initMetric.js": `
+        export const initMetric = (name, value = -1, navigationType) =>
+            ({ name, value, navigationType, entries: [], id: {} });`,
+
+    /* every change is reported: see src/vitals.ts */
+    "bindReporter.js": `
+        export const bindReporter = (callback, metric) => () => {
+            if (metric.value >= 0) {
+                callback(metric);
+            }
+        };`,
+};
+
+export const lean = {
+    name: "lean-web-vitals",
+
+    setup({ onLoad, onEnd }) {
+        const found = new Set();
+
+        onLoad({ filter: /web-vitals\/dist\/modules\/.*\.js$/ }, (file) => {
+            let contents = REPLACED[basename(file.path)]
+                ?? readFileSync(file.path, "utf8");
+
+            for (const [from, to] of EDITS) {
+                contents = contents.replace(from, () => {
+                    found.add(from);
+                    return to;
+                });
+            }
+
+            return { contents };
+        });
+
+        onEnd(() => {
+            for (const [from] of EDITS) {
+                if (!found.has(from)) {
+                    throw new Error(`web-vitals has changed: no ${from}`);
+                }
+            }
+        });
+    },
+};

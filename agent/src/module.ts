@@ -1,0 +1,5 @@
+/*
+ * The agent as a module: start(options) once, then rum(...).
+ */
+
+export { start } from "./full";

@@ -1,0 +1,122 @@
+/*
+ * The navigation: its phases, what nginx said of it (Server-Timing), and the
+ * device and network it was made with.
+ */
+
+import type { Beacon } from "./types";
+import { tenth } from "./util";
+import { collectors, context, tags, view } from "./view";
+
+declare const FULL: boolean;
+
+const entry = (): any => performance.getEntriesByType("navigation")[0];
+
+/* as web-vitals has it */
+export const navigationType = (): string =>
+    entry()?.activationStart > 0 ? "prerender"
+        : (document as any).wasDiscarded ? "restore"
+            : entry()?.type || "navigate";
+
+export const activation = (): number => entry()?.activationStart || 0;
+
+/* all that the browser has filled in by now; phases that were none are not */
+const collect = (): void => {
+    const e = entry();
+
+    if (view._route || !e) {
+        return;
+    }
+
+    const set = (name: string, value: number): void => {
+        if (value > 0) {
+            view._metrics[name] = tenth(value);
+        }
+    };
+
+    const since = (name: string, field: string): void =>
+        set(name, e[field] && e[field] - activation());
+
+    if (view._nav == "back_forward_cache") {
+        view._metrics.ttfb = 0;
+        return;
+    }
+
+    if (e.responseStart > 0) {
+        view._metrics.ttfb = tenth(Math.max(0, e.responseStart - activation()));
+    }
+
+    if (!FULL) {
+        return;
+    }
+
+    since("load", "loadEventEnd");
+    since("dom_interactive", "domInteractive");
+    since("dom_content_loaded", "domContentLoadedEventEnd");
+    set("redirect", e.redirectEnd - e.redirectStart);
+    set("worker", e.workerStart && e.fetchStart - e.workerStart);
+    set("dns", e.domainLookupEnd - e.domainLookupStart);
+    set("tcp", (e.secureConnectionStart || e.connectEnd) - e.connectStart);
+    set("tls", e.secureConnectionStart
+        && e.connectEnd - e.secureConnectionStart);
+    set("request", e.responseStart - e.requestStart);
+    set("response", e.responseEnd - e.responseStart);
+};
+
+const width = (): string => {
+    const w = innerWidth;
+
+    return w < 480 ? "xs" : w < 768 ? "sm" : w < 1024 ? "md"
+        : w < 1440 ? "lg" : "xl";
+};
+
+/* what cannot change while the document lives */
+const describe = (): void => {
+    const n = navigator as any;
+    const c = n.connection;
+    const values: Record<string, number> = {};
+
+    for (const { name, duration, description } of entry()?.serverTiming || []) {
+        values[name] = duration;
+
+        if (name == "traceparent") {
+            context.traceparent = description;
+        }
+
+        if (name == "cache") {
+            tags.cache = description.toLowerCase();
+        }
+    }
+
+    const backend = values.upstream ?? values.total;
+
+    if (backend! >= 0) {
+        view._metrics.backend = tenth(backend!);
+    }
+
+    /* what keeps the page from being restored at once next time */
+    const blocked = (reasons: any): void => {
+        for (const { reason } of reasons?.reasons || []) {
+            view._lists.events.push({ name: "not_restored:" + reason });
+        }
+
+        reasons?.children?.forEach(blocked);
+    };
+
+    blocked(entry()?.notRestoredReasons);
+
+    Object.assign(context, {
+        network: c?.effectiveType,
+        memory: n.deviceMemory,
+        cores: n.hardwareConcurrency,
+        viewport: width(),
+        save_data: c && (c.saveData ? "yes" : "no"),
+    } satisfies Partial<Beacon>);
+};
+
+export const startNavigation = (): void => {
+    collectors.push(collect);
+
+    if (FULL) {
+        describe();
+    }
+};

@@ -1,0 +1,71 @@
+/*
+ * Views without a new document: routes of single-page applications.
+ *
+ * A change of the path is a view, once the interaction that led to it is
+ * measured, for it belongs to the view before.  A path that is replaced by
+ * one that differs in its numbers only is none, nor what happens before the
+ * document has loaded: that is the application finding its first route.
+ */
+
+import { attempt, bare, idle, now, on } from "./util";
+import { address, begin, view } from "./view";
+
+const shape = (url: string): string =>
+    bare(url).replace(/[^/]*\d[^/]*/g, "");
+
+let since: number | undefined;
+
+const arrive = (): void => {
+    const start = since;
+    const page = address();
+
+    since = undefined;
+
+    if (start != undefined && page != view._page) {
+        begin("soft_navigation", start, page, true);
+    }
+};
+
+const depart = (replace: boolean): void => {
+    const page = address();
+
+    if (page == view._page) {
+        return;
+    }
+
+    if (document.readyState != "complete"
+        || replace && shape(page) == shape(view._page))
+    {
+        view._page = page;
+        return;
+    }
+
+    if (since == undefined) {
+        since = now();
+        requestAnimationFrame(() => setTimeout(() => idle(arrive)));
+    }
+};
+
+export const startRoutes = (): void => {
+    const { navigation } = window as any;
+
+    if (navigation) {
+        navigation.addEventListener("currententrychange", (event: any) =>
+            depart(event.navigationType == "replace"));
+
+    } else {
+        for (const name of ["pushState", "replaceState"] as const) {
+            const { [name]: original } = history;
+
+            history[name] = (...args) => {
+                original.apply(history, args);
+                attempt(() => depart(name == "replaceState"));
+            };
+        }
+
+        on("popstate", () => depart(false));
+    }
+
+    /* a page that goes away does not wait for frames */
+    on("visibilitychange", arrive);
+};

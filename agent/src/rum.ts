@@ -1,0 +1,8 @@
+/*
+ * rum.js: the script that measures as soon as it is there.  Its tag holds the
+ * options: <script async src="/rum/agent.js" data-beacon="/rum/beacon">.
+ */
+
+import { start } from "./full";
+
+start({ ...document.currentScript?.dataset });

@@ -1,0 +1,94 @@
+/*
+ * How beacons leave the page: sendBeacon while it is being left, else fetch,
+ * which says whether they arrived.  What does not is kept for later.
+ */
+
+import { beaconUrl } from "./options";
+import { keep, unkeep } from "./session";
+import type { Beacon } from "./types";
+import { attempt } from "./util";
+
+declare const FULL: boolean;
+
+/* sendBeacon, keepalive and nginx take 64 KB: bytes, not characters */
+const MAX_BYTES = 6e4;
+
+/* below, gzip saves no packet */
+const GZIP_FROM = 2e3;
+
+/* the page's own fetch may be watched by now: see errors.ts */
+const plainFetch = globalThis.fetch;
+
+const LISTS = ["errors", "actions", "resources", "events"] as const;
+
+const post = (body: string, data: string | Blob): void => {
+    plainFetch(beaconUrl(), {
+        method: "POST",
+        body: data,
+        keepalive: true,
+    }).then((answer) => {
+        if (answer.status == 429 || answer.status > 499) {
+            keep(body);
+        }
+    }, () => keep(body));
+};
+
+const gzip = (text: string): Promise<Blob> =>
+    new Response(new Blob([text]).stream().pipeThrough(
+        new CompressionStream("gzip"))).blob()
+        .then((blob) => new Blob([blob]));
+
+/* leaving: there is no time for anything that is not done at once */
+export const sendText = (body: string, leaving?: boolean): void => {
+    if (navigator.onLine == false) {
+        keep(body);
+
+    } else if (leaving) {
+        if (!attempt(() => navigator.sendBeacon(beaconUrl(), body))) {
+            post(body, body);
+        }
+
+    } else if (body.length > GZIP_FROM && globalThis.CompressionStream) {
+        gzip(body).then((blob) => post(body, blob), () => post(body, body));
+
+    } else {
+        post(body, body);
+    }
+};
+
+/*
+ * The text of a beacon, or those of its parts if it is too long; parts but
+ * the first have a later seq, so that nothing counts twice.
+ */
+export const texts = (beacon: Beacon): string[] => {
+    const text = JSON.stringify(beacon);
+
+    if (!FULL || new Blob([text]).size < MAX_BYTES) {
+        return [text];
+    }
+
+    const first = { ...beacon };
+    const second = { ...beacon, seq: beacon.seq + 1 };
+    let longest = 1;
+
+    delete second.metrics;
+    delete second.attribution;
+
+    for (const name of LISTS) {
+        const list = beacon[name] || [];
+        const half = list.length >> 1;
+
+        longest = Math.max(longest, list.length);
+        first[name] = list.slice(0, half) as any;
+        second[name] = list.slice(half) as any;
+    }
+
+    /* one item alone is never that long */
+    return longest > 1 ? [...texts(first), ...texts(second)] : [text];
+};
+
+export const drain = (): void => {
+    for (const body of unkeep()) {
+        sendText(body);
+    }
+};

@@ -1,0 +1,73 @@
+/*
+ * The session, and the beacons that could not be sent: both in
+ * sessionStorage, so they end with the tab.  No cookie.
+ */
+
+import { options } from "./options";
+import { attempt, id } from "./util";
+
+const KEY = "rum";
+const QUEUE = "rum.q";
+const IDLE = 18e5;
+const KEPT_BYTES = 1e5;
+
+export interface Session {
+    id: string;
+    n: number;          /* views */
+    t: number;          /* of the last beacon */
+    from?: string;      /* the page before */
+    in: boolean;        /* is in the sample */
+}
+
+const read = (key: string): any =>
+    attempt(() => JSON.parse(sessionStorage.getItem(key)!));
+
+const write = (key: string, value: unknown): unknown =>
+    attempt(() => sessionStorage.setItem(key, JSON.stringify(value)));
+
+/*
+ * Another document of the tab may have gone on with it: always read.
+ */
+export const session = (): Session => {
+    const t = Date.now();
+    const old = read(KEY);
+
+    return old && t - old.t < IDLE ? old
+        : {
+            id: id(),
+            n: 0,
+            t,
+            in: Math.random() < +(options.sample ?? 1),
+        };
+};
+
+export const save = (s: Session): void => {
+    s.t = Date.now();
+    write(KEY, s);
+};
+
+/* the oldest go first when there is no more room */
+export const keep = (body: string): void => {
+    const kept: string[] = read(QUEUE) || [];
+
+    kept.push(body);
+
+    while (kept.join().length > KEPT_BYTES) {
+        kept.shift();
+    }
+
+    write(QUEUE, kept);
+};
+
+export const unkeep = (): string[] => {
+    const kept = read(QUEUE) || [];
+
+    attempt(() => sessionStorage.removeItem(QUEUE));
+
+    return kept;
+};
+
+export const forget = (): void => {
+    unkeep();
+    attempt(() => sessionStorage.removeItem(KEY));
+};

@@ -1,0 +1,163 @@
+/*
+ * Web Vitals: Google's web-vitals library measures; here is what the values
+ * mean for the view, and which element they are about.
+ *
+ * The library is asked for each change and its metric objects are read when
+ * a beacon is made, so that nothing depends on whose listener comes first.
+ * A route of a single-page application has CLS and INP of its own: the
+ * library's managers are set back to where they began.
+ */
+
+import { onCLS } from "web-vitals/onCLS.js";
+import { onFCP } from "web-vitals/onFCP.js";
+import { onINP } from "web-vitals/onINP.js";
+import { onLCP } from "web-vitals/onLCP.js";
+import { InteractionManager } from "web-vitals-lib/InteractionManager.js";
+import { LayoutShiftManager } from "web-vitals-lib/LayoutShiftManager.js";
+import { initUnique } from "web-vitals-lib/initUnique.js";
+
+import type { Attribution } from "./types";
+import { attempt, bare, selector, tenth } from "./util";
+import { changed, collectors, restarts, view } from "./view";
+
+declare const FULL: boolean;
+
+/* the URL of the script that took longest between two times: frames.ts */
+export const scripts: { _longest?: (from: number, to: number) => string } = {};
+
+let metrics: Record<string, any> = {};
+let about: Record<string, Attribution | undefined> = {};
+
+const describe: Record<string, (metric: any) => Attribution> = {
+    lcp: ({ entries: [entry] }) => ({
+        target: selector(entry.element),
+        url: bare(entry.url || ""),
+    }),
+
+    inp: ({ entries }) => ({
+        target: selector(
+            entries.find((entry: any) => entry.target)?.target),
+    }),
+
+    cls: ({ entries }) => ({
+        target: selector(entries
+            .reduce((a: any, b: any) => a.value > b.value ? a : b)
+            .sources?.find((source: any) => source.node)?.node),
+    }),
+};
+
+const take = (metric: any): void => {
+    const name = metric.name.toLowerCase();
+
+    /* the document's, when its route is no more */
+    if (view._route && /^[lf]cp/.test(name)) {
+        return;
+    }
+
+    metrics[name] = metric;
+    changed();
+
+    /* now, while the element is there */
+    about[name] = undefined;
+    tell(name, metric);
+};
+
+const tell = (name: string, metric: any): void => {
+    const known = about[name] ||= attempt(() => describe[name]!(metric));
+
+    if (known?.target || known?.url) {
+        view._attribution[name] = known;
+    }
+};
+
+/* where the time went */
+
+const parts: Record<string, (metric: any) => void> = {
+    lcp({ value, entries: [entry] }) {
+        const navigation = performance.getEntriesByType("navigation")[0] as any;
+        const resource = entry.url && performance
+            .getEntriesByName(entry.url, "resource")[0] as any;
+        const zero = navigation.activationStart || 0;
+        const ttfb = Math.max(0, navigation.responseStart - zero);
+        const from = Math.max(ttfb, resource
+            ? (resource.requestStart || resource.startTime) - zero : 0);
+        const to = Math.min(value, Math.max(from, resource
+            ? resource.responseEnd - zero : 0));
+
+        set("lcp_load_delay", from - ttfb);
+        set("lcp_load_time", to - from);
+        set("lcp_render_delay", value - to);
+    },
+
+    inp({ value, entries }) {
+        const times = entries.map((entry: any) => entry.processingStart);
+        const ends = entries.map((entry: any) => entry.processingEnd);
+        const start = entries[0].startTime;
+        const from = Math.min(...times) - start;
+        const to = Math.min(Math.max(...ends) - start, value);
+
+        set("inp_delay", from);
+        set("inp_processing", to - from);
+        set("inp_presentation", value - to);
+
+        about.inp!.url = scripts._longest?.(start, start + to);
+    },
+};
+
+const set = (name: string, value: number): void => {
+    view._metrics[name] = tenth(Math.max(0, value));
+};
+
+const collect = (): void => {
+    for (const name in metrics) {
+        const metric = metrics[name];
+
+        if (metric.value >= 0) {
+            view._metrics[name] = name == "cls"
+                ? +metric.value.toFixed(4) : tenth(metric.value);
+
+            if (FULL && metric.entries[0]) {
+                attempt(() => parts[name]!(metric));
+            }
+
+            tell(name, metric);
+        }
+    }
+};
+
+export const startVitals = (): void => {
+    const options = { reportAllChanges: true };
+
+    onFCP(take, options);
+    onLCP(take, options);
+    onCLS(take, options);
+    onINP(take, options);
+
+    collectors.push(collect);
+
+    restarts.push((route) => {
+        about = {};
+
+        if (!route) {
+            metrics = {};       /* the library makes new ones */
+            return;
+        }
+
+        const shifts = initUnique(options, LayoutShiftManager);
+
+        shifts._sessionValue = 0;
+        shifts._sessionEntries = [];
+        initUnique(options, InteractionManager)._resetInteractions();
+
+        metrics = { cls: metrics.cls, inp: metrics.inp };
+
+        if (metrics.cls) {
+            metrics.cls.value = 0;
+            metrics.cls.entries = [];
+        }
+
+        if (metrics.inp) {
+            metrics.inp.value = -1;
+        }
+    });
+};

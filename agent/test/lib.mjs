@@ -1,0 +1,166 @@
+/*
+ * The ground the agent's tests stand on: a site of pages that hold the agent,
+ * which keeps the beacons it is sent, and a real Chromium that visits it.
+ *
+ *     const site = await serve({ "/": page("<h1>hello</h1>") });
+ *     const browser = await chromium();
+ *     const tab = await browser.open(site.url + "/");
+ *
+ *     await tab.leave();
+ *     const [beacon] = await site.beacons(1);
+ *
+ * What was started ends with the test file.
+ */
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { after } from "node:test";
+import { gunzipSync } from "node:zlib";
+
+import { chromium as playwright } from "playwright-core";
+
+const PATIENCE = 20000;
+
+const script = (name) =>
+    readFileSync(new URL(`../dist/${name}`, import.meta.url));
+
+/* asks again until there is something true, and returns that */
+export const waitFor = async (question, what = "what is waited for") => {
+    const end = Date.now() + PATIENCE;
+
+    for (;;) {
+        const answer = await question();
+
+        if (answer) {
+            return answer;
+        }
+
+        if (Date.now() > end) {
+            throw new Error(`there is no ${what}`);
+        }
+
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+};
+
+/* a page with the agent; attributes as nginx would write them */
+export const page = (body, attributes = "", { head = "", name = "rum" } = {}) =>
+    `<!doctype html><html><head>
+    <script async src="/rum/${name}.js" ${attributes}></script>
+    <link rel="icon" href="data:,"><title>a page</title>${head}</head>
+    <body>${body}</body></html>`;
+
+/* what comes in: beacons, or what is none */
+const decode = (request, body) => {
+    const zipped = body[0] === 0x1f && body[1] === 0x8b;
+    const text = (zipped ? gunzipSync(body) : body).toString();
+
+    return { zipped, text, url: request.url, type: request.headers["content-type"],
+             ...JSON.parse(text) };
+};
+
+/*
+ * routes: path -> HTML, a Buffer, or (request, response) => ...  The answer
+ * to beacons is in site.answer, so that it can be made to fail.
+ */
+export const serve = async (routes) => {
+    const got = [];
+    const requests = [];
+    const site = { answer: 204, got, requests };
+
+    const server = createServer((request, response) => {
+        const path = request.url.split("?")[0];
+        const route = routes[path];
+        const chunks = [];
+
+        requests.push(request.method + " " + request.url);
+
+        if (path === "/rum/beacon") {
+            request.on("data", (chunk) => chunks.push(chunk));
+            request.on("end", () => {
+                if (site.answer === 204) {
+                    got.push(decode(request, Buffer.concat(chunks)));
+                }
+
+                response.writeHead(site.answer).end();
+            });
+
+        } else if (path === "/rum/rum.js" || path === "/rum/rum-vitals.js") {
+            response.writeHead(200, { "Content-Type": "text/javascript" });
+            response.end(script(path.slice(5)));
+
+        } else if (typeof route === "function") {
+            route(request, response);
+
+        } else if (route === undefined) {
+            response.writeHead(404).end("no such page");
+
+        } else {
+            response.writeHead(200, {
+                "Content-Type": typeof route === "string"
+                    ? "text/html; charset=utf-8" : "image/svg+xml",
+            });
+            response.end(route);
+        }
+    });
+
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+
+    after(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+
+    site.url = `http://127.0.0.1:${server.address().port}`;
+
+    /* waits until there are n beacons that match, and returns them all */
+    site.beacons = async (n, match = () => true) => waitFor(() => {
+        const found = got.filter(match);
+
+        return found.length >= n && found;
+    }, `${n} beacons, but ${JSON.stringify(got)}`);
+
+    return site;
+};
+
+const ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+    "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+];
+
+export const chromium = async (options = {}) => {
+    const browser = await playwright.launch({
+        executablePath: process.env.RUM_CHROMIUM || "/usr/bin/chromium",
+        args: [...ARGUMENTS, ...options.args || []],
+        ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
+
+    after(() => browser.close());
+
+    const context = await browser.newContext(options.context);
+
+    const open = async (url, how = {}) => {
+        const tab = await context.newPage();
+
+        tab.leave = () => tab.goto("about:blank");
+
+        /* what is measured in the tab's own task comes later than "load" */
+        tab.settled = () => tab.evaluate(() => new Promise((resolve) => {
+            requestAnimationFrame(() => setTimeout(() =>
+                requestIdleCallback(resolve)));
+        }));
+
+        if (how.before) {
+            await tab.addInitScript(how.before);
+        }
+
+        if (url) {
+            await tab.goto(url);
+        }
+
+        return tab;
+    };
+
+    return { open, context, browser };
+};
