@@ -15,7 +15,7 @@ static int rum_beacon_native_from(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, const rum_str_t *value);
 static int rum_beacon_native_trace(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, const rum_str_t *value);
-static int rum_beacon_native_memory(rum_beacon_parser_t *p,
+static int rum_beacon_native_size(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, double value);
 
 static void *rum_beacon_native_metrics_begin(rum_beacon_parser_t *p);
@@ -226,7 +226,10 @@ static const rum_beacon_key_t  rum_beacon_native_keys[] = {
     rum_beacon_native_array("events", rum_beacon_native_event_element),
     { .name = rum_string("tags"), .object = &rum_beacon_native_tags },
     { .name = rum_string("network"), .string = rum_beacon_set_dim },
-    { .name = rum_string("memory"), .number = rum_beacon_native_memory },
+    { .name = rum_string("memory"), .number = rum_beacon_native_size },
+    { .name = rum_string("cores"), .number = rum_beacon_native_size },
+    { .name = rum_string("viewport"), .string = rum_beacon_set_dim },
+    { .name = rum_string("save_data"), .string = rum_beacon_set_dim },
     { .name = rum_string("traceparent"), .string = rum_beacon_native_trace }
 };
 
@@ -244,7 +247,8 @@ static const rum_str_t  rum_beacon_native_reserved[] = {
     rum_string("country"), rum_string("region"), rum_string("city"),
     rum_string("asn"), rum_string("device"), rum_string("browser"),
     rum_string("browser_version"), rum_string("os"), rum_string("network"),
-    rum_string("nav"), rum_string("memory"), rum_string("human"),
+    rum_string("nav"), rum_string("memory"), rum_string("cores"),
+    rum_string("viewport"), rum_string("save_data"), rum_string("human"),
     rum_string("page"), rum_string("site"), rum_string("all")
 };
 
@@ -367,8 +371,10 @@ rum_beacon_native_trace(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
 }
 
 
+/* of the device, as a dimension: GB of memory, cores */
+
 static int
-rum_beacon_native_memory(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
+rum_beacon_native_size(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
     double value)
 {
     rum_str_t      text;

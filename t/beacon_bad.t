@@ -154,7 +154,8 @@ my %wrong = (number => '1', string => '"x"', true => 'true', false => 'false',
 my %right = (
     page => 'string', view => 'string', session => 'string', n => 'number',
     seq => 'number', from => 'string', nav => 'string', network => 'string',
-    traceparent => 'string', memory => 'number', errors => 'array',
+    traceparent => 'string', memory => 'number', cores => 'number',
+    viewport => 'string', save_data => 'string', errors => 'array',
     actions => 'array', resources => 'array', events => 'array',
     tags => 'object', attribution => 'object',
 );

@@ -151,7 +151,8 @@ a_native_beacon_fills_the_event(void **state)
        "\"seq\":3,\"page\":\"https://shop.example/p/18231?utm=x\","
        "\"from\":\"/list/7\",\"nav\":\"navigate\","
        "\"metrics\":{\"ttfb\":212.4,\"cls\":0.031,\"boot\":12},"
-       "\"network\":\"4g\",\"memory\":0.5,\"viewport\":[1,2],\"traceparent\":"
+       "\"network\":\"4g\",\"memory\":0.5,\"cores\":12,\"viewport\":\"md\","
+       "\"save_data\":\"yes\",\"ink\":[1,2],\"traceparent\":"
        "\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}");
 
     assert_int_equal(rum_beacon_format(parser), RUM_FORMAT_NATIVE);
@@ -167,6 +168,9 @@ a_native_beacon_fills_the_event(void **state)
     dim("nav", "navigate");
     dim("network", "4g");
     dim("memory", "0.5");
+    dim("cores", "12");
+    dim("viewport", "md");
+    dim("save_data", "yes");
 
     assert_int_equal(event.nmetrics, 3);
     str(event.metrics[0].name, "ttfb");
@@ -567,11 +571,11 @@ numbers_out_of_range_are_cut_and_counted(void **state)
     str(event.metrics[0].name, "load");
     assert_false(signbit(event.metrics[0].value));
 
-    ok(NATIVE "\"n\":-1,\"seq\":1e300,\"memory\":0,\"errors\":[{\"type\":"
-       "\"a\",\"col\":5e6,\"line\":2.9}],\"actions\":[{\"type\":\"a\","
+    ok(NATIVE "\"n\":-1,\"seq\":1e300,\"memory\":0,\"cores\":-1,"
+       "\"errors\":[{\"type\":\"a\",\"col\":5e6,\"line\":2.9}],\"actions\":[{\"type\":\"a\","
        "\"t\":-1}],\"resources\":[{\"bytes\":1e99,\"duration\":[-1,2]}],"
        "\"events\":[{\"name\":\"a\",\"value\":-1}],\"tags\":{\"t\":1e99}}");
-    assert_int_equal(event.cut[RUM_CUT_RANGE], 9);
+    assert_int_equal(event.cut[RUM_CUT_RANGE], 10);
     assert_int_equal(event.n, 0);
     assert_int_equal(event.seq, RUM_MAX_COUNT);
     assert_int_equal(event.errors[0].col, RUM_MAX_COUNT);
@@ -714,9 +718,10 @@ tags_become_dimensions(void **state)
        "\"no\",\"page\":\"/x\",\"nav\":\"x\",\"network\":\"x\",\"os\":\"x\","
        "\"site\":\"x\",\"all\":\"x\",\"device\":\"x\",\"browser\":\"x\","
        "\"browser_version\":\"x\",\"region\":\"x\",\"city\":\"x\","
-       "\"asn\":\"x\",\"memory\":\"x\"}}");
+       "\"asn\":\"x\",\"memory\":\"x\",\"cores\":\"x\","
+       "\"viewport\":\"x\",\"save_data\":\"x\"}}");
     assert_int_equal(event.ndims, 1);
-    assert_int_equal(event.cut[RUM_CUT_TAGS], 15);
+    assert_int_equal(event.cut[RUM_CUT_TAGS], 18);
     dim("nav", "reload");
     str(event.page, "/a");
 
