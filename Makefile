@@ -85,7 +85,7 @@ MODULE_C   = $(sort $(wildcard ngx_rum_module/*.c core/*.c))
 MODULE_H   = $(sort $(wildcard ngx_rum_module/*.h core/*.h))
 
 # changes when the tree or the set of files does
-TREE_KEY := $(NGINX_SRC) $(NGINX_FLAGS) $(CC) $(OPT) $(SAN) \
+TREE_KEY := $(PREFIX) $(NGINX_SRC) $(NGINX_FLAGS) $(CC) $(OPT) $(SAN) \
             $(MODULE_C) $(MODULE_H)
 
 $(BUILD)/tree.key: FORCE
@@ -95,7 +95,7 @@ $(BUILD)/tree.key: FORCE
 $(NGINX_TREE)/objs/Makefile: config tools/nginx-tree $(BUILD)/tree.key \
     | $(BUILD)/deps.ok
 	@CC='$(CC)' CC_OPT='$(OPT) $(SAN)' LD_OPT='$(HARDEN) $(SAN)' \
-	    NGINX_FLAGS='$(NGINX_FLAGS)' \
+	    NGINX_FLAGS='$(NGINX_FLAGS)' RUM_PREFIX='$(PREFIX)' \
 	    tools/nginx-tree '$(NGINX_SRC)' $(NGINX_TREE)
 
 $(NGINX_TREE)/objs/ngx_http_rum_module.so: $(NGINX_TREE)/objs/Makefile FORCE
