@@ -36,6 +36,8 @@ static int rum_beacon_on_end_map(void *ctx);
 static int rum_beacon_on_start_array(void *ctx);
 static int rum_beacon_on_end_array(void *ctx);
 
+static int rum_beacon_other_key(rum_beacon_parser_t *p,
+    rum_beacon_frame_t *frame, const unsigned char *data, size_t len);
 static const rum_beacon_key_t *rum_beacon_find(rum_beacon_parser_t *p,
     rum_beacon_frame_t *frame, const rum_str_t *name);
 static const rum_beacon_key_t *rum_beacon_scan(const rum_beacon_key_t *key,
@@ -555,9 +557,9 @@ rum_beacon_on_start_map(void *ctx)
 static int
 rum_beacon_on_key(void *ctx, const unsigned char *data, size_t len)
 {
-    rum_str_t             name;
-    rum_beacon_frame_t   *frame;
-    rum_beacon_parser_t  *p;
+    rum_beacon_frame_t      *frame;
+    rum_beacon_parser_t     *p;
+    const rum_beacon_key_t  *key;
 
     p = ctx;
 
@@ -570,10 +572,38 @@ rum_beacon_on_key(void *ctx, const unsigned char *data, size_t len)
         return 1;
     }
 
+    frame = &p->frames[p->depth - 1];
+    key = frame->next;
+
+    /*
+     * Clients send the keys of an object in the same order every time, and
+     * the tables have that order: the one behind the last is it, mostly.
+     */
+
+    if (key != frame->end && key->name.len == len
+        && rum_bytes_eq(key->name.data, data, len))
+    {
+        frame->next = key + 1;
+        frame->key = key;
+        p->key = key;
+        return 1;
+    }
+
+    return rum_beacon_other_key(p, frame, data, len);
+}
+
+
+/* not inline: the callback above is left with few registers to save */
+
+static __attribute__((noinline)) int
+rum_beacon_other_key(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
+    const unsigned char *data, size_t len)
+{
+    rum_str_t  name;
+
     name.len = len;
     name.data = (unsigned char *) data;
 
-    frame = &p->frames[p->depth - 1];
     frame->key = rum_beacon_find(p, frame, &name);
     p->key = frame->key;
 
@@ -630,10 +660,8 @@ rum_beacon_on_end_array(void *ctx)
 }
 
 
-/*
- * Clients send the keys of an object in the same order every time, and the
- * tables have that order: the search begins behind the key found last.
- */
+/* the search begins behind the key found last */
+
 static const rum_beacon_key_t *
 rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
     const rum_str_t *name)
@@ -649,7 +677,7 @@ rum_beacon_find(rum_beacon_parser_t *p, rum_beacon_frame_t *frame,
         return schema->name(p, name);
     }
 
-    key = rum_beacon_scan(frame->next, schema->keys + schema->n, name);
+    key = rum_beacon_scan(frame->next, frame->end, name);
 
     if (key == NULL) {
         key = rum_beacon_scan(schema->keys, frame->next, name);
@@ -678,9 +706,7 @@ rum_beacon_scan(const rum_beacon_key_t *key, const rum_beacon_key_t *end,
     const rum_str_t *name)
 {
     for ( /* void */ ; key != end; key++) {
-        if (key->name.len == name->len
-            && memcmp(key->name.data, name->data, name->len) == 0)
-        {
+        if (rum_str_eq(&key->name, name)) {
             return key;
         }
     }
@@ -717,6 +743,7 @@ rum_beacon_push(rum_beacon_parser_t *p, const rum_beacon_schema_t *schema,
     frame->key = key;
     frame->base = base;
     frame->next = schema != NULL ? schema->keys : NULL;
+    frame->end = frame->next != NULL ? frame->next + schema->n : NULL;
 
     p->key = key;
 

@@ -76,6 +76,7 @@ struct rum_beacon_frame_s {
     const rum_beacon_schema_t  *schema;     /* NULL: an array */
     const rum_beacon_key_t     *key;        /* whose value is being read */
     const rum_beacon_key_t     *next;       /* is tried first */
+    const rum_beacon_key_t     *end;        /* of the schema's keys */
     void                       *base;
 };
 

@@ -48,7 +48,7 @@ rum_beacon_copy(rum_beacon_parser_t *p, const rum_str_t *value, size_t limit,
                                "the beacon needs too much memory");
     }
 
-    memcpy(data, value->data, len);
+    rum_bytes_copy(data, value->data, len);
 
     if (!rum_beacon_ascii(data, len)) {
         len = rum_beacon_clean(data, len);
@@ -461,10 +461,10 @@ rum_beacon_from(rum_beacon_parser_t *p, const rum_str_t *from)
 double
 rum_beacon_decimal(const char *text, size_t len)
 {
-    int          exp;
     char         copy[RUM_BEACON_NUMBER];
     double       value;
     uint64_t     m;
+    unsigned     digit;
     const char  *c, *end, *point;
 
     static const double  pow10[] = {
@@ -481,26 +481,26 @@ rum_beacon_decimal(const char *text, size_t len)
 
     if (len <= RUM_BEACON_DIGITS) {
 
-        /* digits, of which "exp" stand behind the point */
+        /* yajl knows that it is a number: digits, and one point at most */
 
-        for (m = 0; c < end && *c >= '0' && *c <= '9'; c++) {
-            m = m * 10 + (uint64_t) (*c - '0');
-        }
+        point = end;
 
-        exp = 0;
+        for (m = 0; c < end; c++) {
+            digit = (unsigned) *c - '0';
 
-        if (c < end && *c == '.') {
-            point = ++c;
+            if (digit <= 9) {
+                m = m * 10 + digit;
 
-            for ( /* void */ ; c < end && *c >= '0' && *c <= '9'; c++) {
-                m = m * 10 + (uint64_t) (*c - '0');
+            } else if (*c == '.') {
+                point = c + 1;
+
+            } else {
+                break;
             }
-
-            exp = (int) (c - point);
         }
 
         if (c == end && m <= (1ull << 53)) {
-            value = (double) m / pow10[exp];
+            value = (double) m / pow10[end - point];
             return *text == '-' ? -value : value;
         }
     }

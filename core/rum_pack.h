@@ -60,9 +60,13 @@ rum_pack_str(rum_pack_t *p, const rum_str_t *s)
 {
     msgpack_pack_str(p, s->len);
 
-    if (s->len != 0) {
-        rum_pack_append(p, s->data, s->len);
+    if ((size_t) (p->end - p->pos) < s->len) {
+        p->full = 1;
+        return;
     }
+
+    rum_bytes_copy(p->pos, s->data, s->len);
+    p->pos += s->len;
 }
 
 #endif /* RUM_PACK_H */

@@ -1,10 +1,11 @@
 /*
  * Client detection under any headers: every answer is one of the documented
  * words, the version is digits out of a header, and a robot's name in the
- * User-Agent is seen whatever stands around it.
+ * User-Agent is seen whatever stands around it.  What the cache remembers is
+ * what would be found again.
  */
 
-#include "rum_client.h"
+#include "rum_client_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rum_str_t             *value;
     unsigned char         *agent;
     const uint8_t         *start, *end;
-    rum_client_t           client, robot;
+    rum_client_t           client, robot, again;
     rum_client_headers_t   headers;
+
+    static rum_client_cache_t  *cache;
+
+    if (cache == NULL) {
+        cache = rum_client_cache_create();
+        must(cache != NULL)
+    }
 
     /* four values, separated by line feeds */
 
@@ -70,6 +78,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     for (i = 0; i < client.version.len; i++) {
         must(client.version.data[i] >= '0' && client.version.data[i] <= '9')
+    }
+
+    for (i = 0; i < 2; i++) {
+        rum_client_cache_detect(cache, &again, &headers);
+
+        must(rum_str_eq(&again.browser, &client.browser))
+        must(rum_str_eq(&again.os, &client.os))
+        must(rum_str_eq(&again.device, &client.device))
+        must(again.bot == client.bot)
+        must(again.version.len == client.version.len)
+        must(again.version.len == 0
+             || again.version.data == client.version.data)
     }
 
     /* the same visitor as a robot */

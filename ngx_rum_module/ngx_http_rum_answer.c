@@ -71,10 +71,16 @@ static ngx_http_rum_header_t  ngx_http_rum_header_table[] = {
     { ngx_null_string, NULL }
 };
 
+/* their lengths, one bit each: most headers of a request are none of them */
+#define NGX_HTTP_RUM_HEADER_LENGTHS                                           \
+    (1u << 3 | 1u << 6 | 1u << 7 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12   \
+     | 1u << 16 | 1u << 18 | 1u << 30)
+
 
 void
 ngx_http_rum_headers(ngx_http_request_t *r, ngx_http_rum_headers_t *h)
 {
+    size_t                  len;
     ngx_uint_t              i;
     ngx_list_part_t        *part;
     ngx_table_elt_t        *header;
@@ -95,14 +101,18 @@ ngx_http_rum_headers(ngx_http_request_t *r, ngx_http_rum_headers_t *h)
             i = 0;
         }
 
+        len = header[i].key.len;
+
+        if (len > 31 || !(NGX_HTTP_RUM_HEADER_LENGTHS & (1u << len))) {
+            continue;
+        }
+
         for (known = ngx_http_rum_header_table;
-             known->name.len != 0 && known->name.len <= header[i].key.len;
+             known->name.len != 0 && known->name.len <= len;
              known++)
         {
-            if (known->name.len == header[i].key.len
-                && ngx_memcmp(known->name.data, header[i].lowcase_key,
-                              known->name.len)
-                   == 0)
+            if (known->name.len == len
+                && rum_bytes_eq(known->name.data, header[i].lowcase_key, len))
             {
                 known->set(h, &header[i].value);
                 break;

@@ -11,6 +11,7 @@
 #include "ngx_http_rum_answer.h"
 #include "ngx_http_rum_delivery.h"
 
+#include "rum_client_cache.h"
 #include "rum_inflate.h"
 
 
@@ -32,6 +33,7 @@ typedef struct {
 static struct {
     rum_beacon_parser_t          *parser;
     rum_inflate_t                *inflate;
+    rum_client_cache_t           *clients;
     rum_event_t                   event;
 } ngx_http_rum_worker;
 
@@ -78,9 +80,11 @@ ngx_http_rum_beacon_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_rum_worker.parser = rum_beacon_create();
     ngx_http_rum_worker.inflate = rum_inflate_create();
+    ngx_http_rum_worker.clients = rum_client_cache_create();
 
     if (ngx_http_rum_worker.parser == NULL
-        || ngx_http_rum_worker.inflate == NULL)
+        || ngx_http_rum_worker.inflate == NULL
+        || ngx_http_rum_worker.clients == NULL)
     {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "rum: no memory for the beacon parser");
@@ -96,6 +100,7 @@ ngx_http_rum_beacon_exit_process(void)
 {
     rum_beacon_destroy(ngx_http_rum_worker.parser);
     rum_inflate_destroy(ngx_http_rum_worker.inflate);
+    rum_client_cache_destroy(ngx_http_rum_worker.clients);
 }
 
 
@@ -615,7 +620,8 @@ ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     ctx->country.data = country.data;
     ctx->country.len = country.len;
 
-    rum_client_detect(&ctx->client, &b->headers.client);
+    rum_client_cache_detect(ngx_http_rum_worker.clients, &ctx->client,
+                            &b->headers.client);
 
     (void) rum_event_set_dim(event, &name_country, &country);
     (void) rum_event_set_dim(event, &name_device, &ctx->client.device);

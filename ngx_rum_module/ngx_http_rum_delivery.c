@@ -19,6 +19,9 @@
 #define NGX_HTTP_RUM_DELIVERY_BATCH  16384
 #define NGX_HTTP_RUM_DELIVERY_DELAY  2
 
+/* bytes of the ring that are used as long as they do */
+#define NGX_HTTP_RUM_DELIVERY_WARM   262144
+
 
 typedef struct {
     uint32_t                      offset;       /* into the ring's bytes */
@@ -526,7 +529,8 @@ ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
 static u_char *
 ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring, size_t len)
 {
-    size_t  tail;
+    size_t      tail;
+    ngx_uint_t  warm;
 
     if (ring->head_entry == ring->tail_entry) {
         /* empty: begin again where the cache is warm */
@@ -542,11 +546,17 @@ ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring, size_t len)
 
     if (ring->head > tail) {
 
-        if (ring->size - ring->head >= len) {
+        /*
+         * Where Redis keeps up, only the beginning is ever used, which stays
+         * in the cache.  What is behind stays unused until it is needed.
+         */
+
+        warm = ring->head >= NGX_HTTP_RUM_DELIVERY_WARM
+               && tail >= NGX_HTTP_RUM_DELIVERY_WARM / 2;
+
+        if (ring->size - ring->head >= len && !(warm && tail > len)) {
             return ring->buf + ring->head;
         }
-
-        /* the rest of the buffer stays unused until the ring comes round */
 
         return (tail > len) ? ring->buf : NULL;
     }

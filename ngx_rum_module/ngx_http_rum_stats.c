@@ -39,6 +39,8 @@ static ngx_int_t ngx_http_rum_stats_init_zone(ngx_shm_zone_t *zone,
     void *data);
 static void ngx_http_rum_stats_bury(ngx_cycle_t *cycle,
     ngx_http_rum_stats_slot_t *slot);
+static ngx_inline void ngx_http_rum_stats_count(ngx_atomic_t *counter,
+    ngx_int_t n);
 
 
 static const rum_str_t  ngx_http_rum_result_names[NGX_HTTP_RUM_BEACON] = {
@@ -96,6 +98,9 @@ static ngx_http_rum_stats_t       *ngx_http_rum_stats;
 static ngx_http_rum_stats_slot_t   ngx_http_rum_stats_none;
 static ngx_http_rum_stats_slot_t  *ngx_http_rum_stats_slot
                                        = &ngx_http_rum_stats_none;
+
+/* another worker counts in the same slot */
+static ngx_uint_t                  ngx_http_rum_stats_shared;
 
 
 ngx_shm_zone_t *
@@ -169,8 +174,7 @@ ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
 
     /*
      * After a reload old workers still hold theirs: the first free one from
-     * the worker's number on.  When there is none it is shared, which is why
-     * everything is added atomically.
+     * the worker's number on.  When there is none it is shared.
      */
 
     for (i = 0; i < NGX_HTTP_RUM_STATS_SLOTS; i++) {
@@ -182,6 +186,7 @@ ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
         }
     }
 
+    ngx_http_rum_stats_shared = 1;
     ngx_http_rum_stats_slot = &stats->slots[ngx_worker
                                             % NGX_HTTP_RUM_STATS_SLOTS];
 }
@@ -243,10 +248,22 @@ ngx_http_rum_stats_exit_process(void)
 }
 
 
+static ngx_inline void
+ngx_http_rum_stats_count(ngx_atomic_t *counter, ngx_int_t n)
+{
+    if (!ngx_http_rum_stats_shared) {
+        *counter += n;
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(counter, n);
+}
+
+
 void
 ngx_http_rum_stats_result(ngx_uint_t result)
 {
-    (void) ngx_atomic_fetch_add(&ngx_http_rum_stats_slot->results[result], 1);
+    ngx_http_rum_stats_count(&ngx_http_rum_stats_slot->results[result], 1);
 }
 
 
@@ -257,8 +274,8 @@ ngx_http_rum_stats_cut(const uint32_t *cut)
 
     for (i = 0; i < RUM_CUT_LAST; i++) {
         if (cut[i] != 0) {
-            (void) ngx_atomic_fetch_add(&ngx_http_rum_stats_slot->cut[i],
-                                        (ngx_atomic_int_t) cut[i]);
+            ngx_http_rum_stats_count(&ngx_http_rum_stats_slot->cut[i],
+                                     (ngx_int_t) cut[i]);
         }
     }
 }
@@ -267,7 +284,7 @@ ngx_http_rum_stats_cut(const uint32_t *cut)
 void
 ngx_http_rum_stats_add(ngx_http_rum_figure_e figure, ngx_int_t n)
 {
-    (void) ngx_atomic_fetch_add(&ngx_http_rum_stats_slot->figures[figure], n);
+    ngx_http_rum_stats_count(&ngx_http_rum_stats_slot->figures[figure], n);
 }
 
 

@@ -2,7 +2,7 @@
  * Browser, system, device and robots from real headers.
  */
 
-#include "rum_client.h"
+#include "rum_client_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,12 +28,46 @@ typedef struct {
     const char  *device;
 } agent_t;
 
+static void remembers(const rum_client_t *client,
+    const rum_client_headers_t *headers);
 static rum_client_t detect(const char *agent, const char *ua,
     const char *mobile, const char *platform);
 static void agents_are(const agent_t *agents, size_t n);
 static int is_bot(const char *agent);
 
 #define agents(list)  agents_are(list, sizeof(list) / sizeof(agent_t))
+
+
+/* the same twice: found, then remembered of all that was asked before */
+
+static void
+remembers(const rum_client_t *client, const rum_client_headers_t *headers)
+{
+    size_t                      i;
+    rum_client_t                again;
+
+    static rum_client_cache_t  *cache;
+
+    if (cache == NULL) {
+        cache = rum_client_cache_create();
+        assert_non_null(cache);
+    }
+
+    for (i = 0; i < 2; i++) {
+        memset(&again, 0xff, sizeof(rum_client_t));
+        rum_client_cache_detect(cache, &again, headers);
+
+        assert_true(rum_str_eq(&again.browser, &client->browser));
+        assert_true(rum_str_eq(&again.os, &client->os));
+        assert_true(rum_str_eq(&again.device, &client->device));
+        assert_int_equal(again.bot, client->bot);
+        assert_int_equal(again.version.len, client->version.len);
+
+        if (client->version.len != 0) {
+            assert_ptr_equal(again.version.data, client->version.data);
+        }
+    }
+}
 
 
 static rum_client_t
@@ -67,6 +101,7 @@ detect(const char *agent, const char *ua, const char *mobile,
     }
 
     rum_client_detect(&client, &headers);
+    remembers(&client, &headers);
 
     /* the version points into a header */
 
