@@ -10,8 +10,8 @@
 
 #include "ngx_http_rum_answer.h"
 #include "ngx_http_rum_delivery.h"
+#include "ngx_http_rum_enrich.h"
 
-#include "rum_client_cache.h"
 #include "rum_inflate.h"
 
 
@@ -33,7 +33,6 @@ typedef struct {
 static struct {
     rum_beacon_parser_t          *parser;
     rum_inflate_t                *inflate;
-    rum_client_cache_t           *clients;
     rum_event_t                   event;
 } ngx_http_rum_worker;
 
@@ -51,22 +50,15 @@ static int ngx_http_rum_beacon_parse(ngx_http_request_t *r,
 static int ngx_http_rum_beacon_buf(ngx_http_rum_beacon_t *b, ngx_buf_t *buf);
 static int ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b,
     const u_char *data, size_t len);
+static int ngx_http_rum_beacon_encoding(ngx_http_rum_beacon_t *b,
+    u_char first);
 static int ngx_http_rum_beacon_sink(void *data, const unsigned char *out,
     size_t len);
+static int ngx_http_rum_beacon_end(ngx_http_rum_beacon_t *b);
 static ngx_int_t ngx_http_rum_beacon_refused(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, int rc);
 static ngx_int_t ngx_http_rum_beacon_take(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
-static ngx_uint_t ngx_http_rum_beacon_enrich(ngx_http_request_t *r,
-    ngx_http_rum_beacon_t *b, rum_event_t *event);
-static void ngx_http_rum_beacon_client(ngx_http_request_t *r,
-    ngx_http_rum_beacon_t *b, rum_event_t *event);
-static ngx_int_t ngx_http_rum_beacon_page(ngx_http_request_t *r,
-    ngx_http_rum_beacon_t *b, rum_event_t *event);
-static ngx_int_t ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
-    ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event);
-static ngx_int_t ngx_http_rum_beacon_copy(ngx_http_request_t *r,
-    ngx_str_t *to, const rum_str_t *from);
 static ngx_uint_t ngx_http_rum_beacon_hash(ngx_http_request_t *r,
     const rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_wait(ngx_http_request_t *r,
@@ -80,11 +72,10 @@ ngx_http_rum_beacon_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_rum_worker.parser = rum_beacon_create();
     ngx_http_rum_worker.inflate = rum_inflate_create();
-    ngx_http_rum_worker.clients = rum_client_cache_create();
 
     if (ngx_http_rum_worker.parser == NULL
         || ngx_http_rum_worker.inflate == NULL
-        || ngx_http_rum_worker.clients == NULL)
+        || ngx_http_rum_enrich_init_process() != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "rum: no memory for the beacon parser");
@@ -100,7 +91,7 @@ ngx_http_rum_beacon_exit_process(void)
 {
     rum_beacon_destroy(ngx_http_rum_worker.parser);
     rum_inflate_destroy(ngx_http_rum_worker.inflate);
-    rum_client_cache_destroy(ngx_http_rum_worker.clients);
+    ngx_http_rum_enrich_exit_process();
 }
 
 
@@ -249,7 +240,7 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     rc = ngx_http_rum_beacon_feed(b, p, last - p);
 
     if (rc == RUM_OK) {
-        rc = rum_beacon_end(ngx_http_rum_worker.parser);
+        rc = ngx_http_rum_beacon_end(b);
     }
 
     if (rc != RUM_OK) {
@@ -324,23 +315,12 @@ ngx_http_rum_beacon_body(ngx_http_request_t *r)
 static int
 ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 {
-    int             rc;
-    ngx_chain_t    *cl;
-    rum_inflate_e   encoding;
+    int           rc;
+    ngx_chain_t  *cl;
 
     rum_beacon_begin(ngx_http_rum_worker.parser, &ngx_http_rum_worker.event);
 
     rc = RUM_OK;
-
-    if (b->headers.encoding != NGX_HTTP_RUM_ENCODING_NONE) {
-        encoding = (b->headers.encoding == NGX_HTTP_RUM_ENCODING_GZIP)
-                   ? RUM_INFLATE_GZIP : RUM_INFLATE_DEFLATE;
-
-        rc = rum_inflate_begin(ngx_http_rum_worker.inflate, encoding,
-                               RUM_BEACON_INFLATED, ngx_http_rum_beacon_sink,
-                               b);
-        b->inflating = 1;
-    }
 
     cl = (r->request_body != NULL) ? r->request_body->bufs : NULL;
 
@@ -348,15 +328,7 @@ ngx_http_rum_beacon_parse(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         rc = ngx_http_rum_beacon_buf(b, cl->buf);
     }
 
-    if (rc == RUM_OK && b->inflating && b->received != 0) {
-        rc = rum_inflate_end(ngx_http_rum_worker.inflate);
-    }
-
-    if (rc == RUM_OK) {
-        rc = rum_beacon_end(ngx_http_rum_worker.parser);
-    }
-
-    return rc;
+    return (rc == RUM_OK) ? ngx_http_rum_beacon_end(b) : rc;
 }
 
 
@@ -411,15 +383,25 @@ static int
 ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b, const u_char *data,
     size_t len)
 {
+    int  rc;
+
+    if (len == 0) {
+        return RUM_OK;
+    }
+
+    if (b->received == 0) {
+        rc = ngx_http_rum_beacon_encoding(b, data[0]);
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
     b->received += len;
 
     if (b->received > RUM_BEACON_BODY) {
         b->inflating = 0;
         return RUM_FULL;
-    }
-
-    if (len == 0) {
-        return RUM_OK;
     }
 
     if (b->inflating) {
@@ -430,10 +412,52 @@ ngx_http_rum_beacon_feed(ngx_http_rum_beacon_t *b, const u_char *data,
 }
 
 
+/*
+ * sendBeacon() cannot say Content-Encoding: what begins as gzip does, and no
+ * JSON does, is taken for it.
+ */
+
+static int
+ngx_http_rum_beacon_encoding(ngx_http_rum_beacon_t *b, u_char first)
+{
+    rum_inflate_e  encoding;
+
+    if (b->headers.encoding == NGX_HTTP_RUM_ENCODING_NONE && first != 0x1f) {
+        return RUM_OK;
+    }
+
+    encoding = (b->headers.encoding == NGX_HTTP_RUM_ENCODING_DEFLATE)
+               ? RUM_INFLATE_DEFLATE : RUM_INFLATE_GZIP;
+
+    b->inflating = 1;
+
+    return rum_inflate_begin(ngx_http_rum_worker.inflate, encoding,
+                             RUM_BEACON_INFLATED, ngx_http_rum_beacon_sink,
+                             b);
+}
+
+
 static int
 ngx_http_rum_beacon_sink(void *data, const unsigned char *out, size_t len)
 {
     return rum_beacon_feed(ngx_http_rum_worker.parser, out, len);
+}
+
+
+static int
+ngx_http_rum_beacon_end(ngx_http_rum_beacon_t *b)
+{
+    int  rc;
+
+    if (b->inflating) {
+        rc = rum_inflate_end(ngx_http_rum_worker.inflate);
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return rum_beacon_end(ngx_http_rum_worker.parser);
 }
 
 
@@ -458,7 +482,7 @@ ngx_http_rum_beacon_refused(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
     if (rc == RUM_DECLINED) {
         return ngx_http_rum_answer_error(r, &b->ctx, NGX_HTTP_BAD_REQUEST,
                                    NGX_HTTP_RUM_INFLATE,
-                                   "the body is not what Content-Encoding "
+                                   "the body is not gzip or deflate as it "
                                    "says, or is cut off", 0);
     }
 
@@ -500,7 +524,7 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     event = &ngx_http_rum_worker.event;
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
 
-    result = ngx_http_rum_beacon_enrich(r, b, event);
+    result = ngx_http_rum_enrich(r, &b->ctx, &b->headers, event);
 
     if (result == NGX_HTTP_RUM_NONE) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -536,211 +560,6 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     }
 
     return ngx_http_rum_answer_empty(r, &b->ctx, NGX_HTTP_RUM_ACCEPTED);
-}
-
-
-/*
- * NGX_HTTP_RUM_ACCEPTED, or why the event cannot be taken;
- * NGX_HTTP_RUM_NONE without memory.
- */
-
-static ngx_uint_t
-ngx_http_rum_beacon_enrich(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
-    rum_event_t *event)
-{
-    ngx_str_t                *site;
-    ngx_time_t               *tp;
-    ngx_http_rum_loc_conf_t  *rlcf;
-
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
-
-    tp = ngx_timeofday();
-    event->time = (uint64_t) tp->sec * 1000 + tp->msec;
-
-    site = &b->ctx.site;
-
-    if (ngx_http_complex_value(r, rlcf->site, site) != NGX_OK) {
-        return NGX_HTTP_RUM_NONE;
-    }
-
-    if (site->len == 0 || site->len > RUM_LEN_ID
-        || !rum_utf8_valid(site->data, site->len))
-    {
-        return NGX_HTTP_RUM_SITE;
-    }
-
-    event->site.len = site->len;
-    event->site.data = site->data;
-
-    if (rlcf->privacy == NGX_HTTP_RUM_PRIVACY_STRICT) {
-        rum_str_null(&event->session);
-        rum_str_null(&event->from);
-        event->n = 0;
-    }
-
-    ngx_http_rum_beacon_client(r, b, event);
-
-    if (ngx_http_rum_beacon_page(r, b, event) != NGX_OK
-        || ngx_http_rum_beacon_dimensions(r, rlcf, event) != NGX_OK)
-    {
-        return NGX_HTTP_RUM_NONE;
-    }
-
-    return (event->page.len != 0) ? NGX_HTTP_RUM_ACCEPTED
-                                  : NGX_HTTP_RUM_BEACON + RUM_BEACON_NO_PAGE;
-}
-
-
-/* where the visitor is and with what */
-
-static void
-ngx_http_rum_beacon_client(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
-    rum_event_t *event)
-{
-    uint32_t                   asn;
-    rum_str_t                  country;
-    ngx_http_rum_ctx_t        *ctx;
-    ngx_http_rum_main_conf_t  *rmcf;
-
-    static const rum_str_t  name_country = rum_string("country");
-    static const rum_str_t  name_device = rum_string("device");
-    static const rum_str_t  name_browser = rum_string("browser");
-    static const rum_str_t  name_os = rum_string("os");
-    static const rum_str_t  name_human = rum_string("human");
-    static const rum_str_t  no = rum_string("no");
-
-    ctx = &b->ctx;
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rum_module);
-
-    country.data = ctx->country_code;
-    country.len = ngx_http_rum_geoip_lookup(rmcf->geoip,
-                                            r->connection->sockaddr,
-                                            country.data, &asn);
-
-    ctx->country.data = country.data;
-    ctx->country.len = country.len;
-
-    rum_client_cache_detect(ngx_http_rum_worker.clients, &ctx->client,
-                            &b->headers.client);
-
-    (void) rum_event_set_dim(event, &name_country, &country);
-    (void) rum_event_set_dim(event, &name_device, &ctx->client.device);
-    (void) rum_event_set_dim(event, &name_browser, &ctx->client.browser);
-    (void) rum_event_set_dim(event, &name_os, &ctx->client.os);
-
-    if (ctx->client.bot || rum_client_asn_hosting(asn)) {
-        (void) rum_event_set_dim(event, &name_human, &no);
-    }
-}
-
-
-/*
- * The page group: rum_page, else the built-in grouping of the page that the
- * beacon names, else of the page that sent it.
- */
-
-static ngx_int_t
-ngx_http_rum_beacon_page(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
-    rum_event_t *event)
-{
-    u_char                   *p;
-    rum_str_t                 group;
-    ngx_str_t                 value;
-    ngx_http_rum_ctx_t       *ctx;
-    ngx_http_rum_loc_conf_t  *rlcf;
-
-    ctx = &b->ctx;
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
-
-    if (event->page.len == 0 && b->headers.referer.len != 0) {
-        event->path = rum_page_path(&b->headers.referer, NULL);
-
-        p = rum_beacon_alloc(ngx_http_rum_worker.parser, RUM_LEN_PAGE);
-
-        if (p != NULL) {
-            event->page.len = rum_page_group(&event->path, p, RUM_LEN_PAGE);
-            event->page.data = p;
-        }
-    }
-
-    if (ngx_http_rum_beacon_copy(r, &ctx->path, &event->path) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (rlcf->page != NULL) {
-
-        if (ngx_http_complex_value(r, rlcf->page, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        group.data = value.data;
-        group.len = rum_utf8_cut(value.data, value.len, RUM_LEN_PAGE);
-
-        if (group.len != 0 && rum_utf8_valid(group.data, group.len)) {
-            event->page = group;
-        }
-    }
-
-    return ngx_http_rum_beacon_copy(r, &ctx->page, &event->page);
-}
-
-
-static ngx_int_t
-ngx_http_rum_beacon_dimensions(ngx_http_request_t *r,
-    ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event)
-{
-    rum_str_t                  v;
-    ngx_str_t                  value;
-    ngx_uint_t                 i;
-    ngx_http_rum_dimension_t  *dimension;
-
-    if (rlcf->dimensions == NULL) {
-        return NGX_OK;
-    }
-
-    dimension = rlcf->dimensions->elts;
-
-    for (i = 0; i < rlcf->dimensions->nelts; i++) {
-
-        if (ngx_http_complex_value(r, &dimension[i].value, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        v.data = value.data;
-        v.len = rum_utf8_cut(value.data, value.len, RUM_LEN_VALUE);
-
-        if (v.len < value.len || !rum_utf8_valid(v.data, v.len)) {
-            event->cut[RUM_CUT_STRINGS]++;
-        }
-
-        if (rum_utf8_valid(v.data, v.len)) {
-            (void) rum_event_set_dim(event, &dimension[i].name, &v);
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* the variables may be asked for when the parser serves another request */
-
-static ngx_int_t
-ngx_http_rum_beacon_copy(ngx_http_request_t *r, ngx_str_t *to,
-    const rum_str_t *from)
-{
-    if (from->len == 0) {
-        return NGX_OK;
-    }
-
-    to->data = ngx_pnalloc(r->pool, from->len);
-    if (to->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(to->data, from->data, from->len);
-    to->len = from->len;
-
-    return NGX_OK;
 }
 
 

@@ -174,11 +174,12 @@ ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
 
     /*
      * After a reload old workers still hold theirs: the first free one from
-     * the worker's number on.  When there is none it is shared.
+     * the worker's number on.  The last one is nobody's: it is shared by
+     * those that find none.
      */
 
-    for (i = 0; i < NGX_HTTP_RUM_STATS_SLOTS; i++) {
-        k = (ngx_worker + i) % NGX_HTTP_RUM_STATS_SLOTS;
+    for (i = 0; i < NGX_HTTP_RUM_STATS_SLOTS - 1; i++) {
+        k = (ngx_worker + i) % (NGX_HTTP_RUM_STATS_SLOTS - 1);
         slot = &stats->slots[k];
         if (ngx_atomic_cmp_set(&slot->pid, 0, (ngx_atomic_uint_t) ngx_pid)) {
             ngx_http_rum_stats_slot = slot;
@@ -187,8 +188,7 @@ ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
     }
 
     ngx_http_rum_stats_shared = 1;
-    ngx_http_rum_stats_slot = &stats->slots[ngx_worker
-                                            % NGX_HTTP_RUM_STATS_SLOTS];
+    ngx_http_rum_stats_slot = &stats->slots[NGX_HTTP_RUM_STATS_SLOTS - 1];
 }
 
 

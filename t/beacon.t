@@ -318,6 +318,12 @@ for my $encoding (sort keys %encoded) {
     is($e->{dims}{t}, 'z' x 100, "$encoding: whole");
 }
 
+$e = accepted('gzip that nobody announced, as sendBeacon() sends it',
+              $nginx->post('/rum', $encoded{gzip}));
+is($e->{dims}{t}, 'z' x 100, 'and whole');
+refused('the same cut off', $nginx->post('/rum',
+        substr($encoded{gzip}, 0, -9)), 400, 'inflate');
+
 for my $encoding ('br', 'zstd', 'gzip, gzip', 'x') {
     refused("Content-Encoding: $encoding",
             $nginx->post('/rum', $plain, "Content-Encoding: $encoding"),

@@ -74,8 +74,8 @@ add(400, 'syntax',
     'a beacon twice' => with('"x":1') x 2,
     'gzip of no JSON' => gzip('hello'),
     'gzip of gzip' => gzip(Compress::Zlib::memGzip(with('"x":1'))),
-    'JSON that claims nothing and is gzip' =>
-        Compress::Zlib::memGzip(with('"x":1')),
+    'gzip of no JSON that says nothing of it' =>
+        Compress::Zlib::memGzip('hello'),
     '60000 commas' => ',' x 60000,
     '60000 backslashes' => with('"x":"' . '\\' x 59999));
 
