@@ -465,37 +465,6 @@ rum_histogram_clip(rum_histogram_t *h)
 }
 
 
-uint32_t
-rum_histogram_trim(const rum_histogram_t *h, uint32_t *first)
-{
-    uint32_t  low, high;
-
-    low = 0;
-    high = h->n;
-
-    while (high > 0 && rum_histogram_block(h, high - RUM_HISTOGRAM_STEP) == 0)
-    {
-        high -= RUM_HISTOGRAM_STEP;
-    }
-
-    while (high > 0 && rum_histogram_bucket(h, high - 1) == 0) {
-        high--;
-    }
-
-    while (low < high && rum_histogram_block(h, low) == 0) {
-        low += RUM_HISTOGRAM_STEP;
-    }
-
-    while (low < high && rum_histogram_bucket(h, low) == 0) {
-        low++;
-    }
-
-    *first = low;
-
-    return high - low;
-}
-
-
 int
 rum_histogram_merge(rum_histogram_t *dst, const rum_histogram_t *src)
 {

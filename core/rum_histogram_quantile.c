@@ -1,6 +1,6 @@
 /*
- * What a histogram answers: the value at a quantile, and the share of values
- * up to one.  See rum_histogram.h.
+ * What a histogram answers: the value at a quantile, the share of values up
+ * to one, which part of the window is in use.  See rum_histogram.h.
  */
 
 #include "rum_histogram.h"
@@ -116,6 +116,37 @@ rum_histogram_block(const rum_histogram_t *h, uint32_t k)
     }
 
     return sum;
+}
+
+
+uint32_t
+rum_histogram_trim(const rum_histogram_t *h, uint32_t *first)
+{
+    uint32_t  low, high;
+
+    low = 0;
+    high = h->n;
+
+    while (high > 0 && rum_histogram_block(h, high - RUM_HISTOGRAM_STEP) == 0)
+    {
+        high -= RUM_HISTOGRAM_STEP;
+    }
+
+    while (high > 0 && rum_histogram_bucket(h, high - 1) == 0) {
+        high--;
+    }
+
+    while (low < high && rum_histogram_block(h, low) == 0) {
+        low += RUM_HISTOGRAM_STEP;
+    }
+
+    while (low < high && rum_histogram_bucket(h, low) == 0) {
+        low++;
+    }
+
+    *first = low;
+
+    return high - low;
 }
 
 
