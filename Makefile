@@ -295,6 +295,8 @@ install-files:
 	$(INSTALL) -m 644 $(MODULE) \
 	    $(DESTDIR)$(or $(MODULES_PATH),$(PREFIX)/lib/nginx/modules)/$(notdir $(MODULE))
 	$(INSTALL) -m 755 $(AGGREGATOR) $(DESTDIR)$(PREFIX)/bin/rum-aggregator
+	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/agent \
+	    $(BUILD)/agent/*
 	$(INSTALL) -m 644 conf/mod-http-rum.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-http-rum.conf
 	$(INSTALL) -m 644 conf/rum-aggregator.service \

@@ -289,8 +289,9 @@ bad('rum_spool in server', '"rum_spool" directive is not allowed here',
 # docs/directives.md: its example works, nothing is missing in it
 
 my $docs = slurp(top() . '/docs/directives.md');
-my $module = slurp(top() . '/ngx_rum_module/ngx_http_rum_module.c');
-my $variables = slurp(top() . '/ngx_rum_module/ngx_http_rum_variables.c');
+my ($module, $variables) = map { join '', map {
+    slurp(top() . "/ngx_rum_module/ngx_http_rum_$_.c") } @$_
+} [ qw(module filter) ], [ qw(variables server_timing) ];
 my $stats = slurp(top() . '/ngx_rum_module/ngx_http_rum_stats.c');
 my $beacon = slurp(top() . '/core/rum_beacon.c');
 my ($example) = $docs =~ /^## Example\n.*?^http \{\n(.*?)^\}\n```/ms;
