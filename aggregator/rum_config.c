@@ -39,10 +39,12 @@ static int rum_config_check_duration(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_level(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_rollup(cfg_t *cfg, cfg_opt_t *opt);
+static int rum_config_check_details(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_limit(cfg_t *cfg, cfg_opt_t *opt);
 static const rum_config_value_t *rum_config_value(
     const rum_config_value_t *values, cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_take(rum_config_t *config, cfg_t *cfg);
+static void rum_config_take_details(rum_config_t *config, cfg_t *cfg);
 static void rum_config_take_limits(rum_config_t *config, cfg_t *section);
 
 
@@ -239,6 +241,7 @@ rum_config_define(void)
     cfg_opt_t   limit[] = {
         CFG_STR("default", "1000", CFGF_NONE),
         CFG_STR("page", "5000", CFGF_NONE),
+        CFG_STR("error", "200", CFGF_NONE),
         CFG_STR("dimensions", "16", CFGF_NONE),
         CFG_STR("metrics", "100", CFGF_NONE),
         CFG_STR("sites", "100", CFGF_NONE),
@@ -278,6 +281,11 @@ rum_config_define(void)
         CFG_STR_LIST("rollup",
                      "{page, country, device, browser, os, network,"
                      " \"page,device\", \"page,country\"}", CFGF_NONE),
+        CFG_STR_LIST("details",
+                     "{error, \"error,page\", \"error,browser\", host,"
+                     " \"host,type\", \"from,page\", action,"
+                     " \"action,target\", event, \"event,page\", lcp_target,"
+                     " lcp_url, inp_target, cls_target, speed}", CFGF_NONE),
         CFG_STR("log_level", "info", CFGF_NONE),
         CFG_SEC("retention", retention, CFGF_NONE),
         CFG_SEC("recent", recent, CFGF_NONE),
@@ -295,6 +303,7 @@ rum_config_define(void)
     cfg_set_validate_func(cfg, "redis", rum_config_check_redis);
     cfg_set_validate_func(cfg, "log_level", rum_config_check_level);
     cfg_set_validate_func(cfg, "rollup", rum_config_check_rollup);
+    cfg_set_validate_func(cfg, "details", rum_config_check_details);
     cfg_set_validate_func(cfg, "limit", rum_config_check_limit);
 
     cfg_set_validate_func(cfg, "timeout", rum_config_check_duration);
@@ -508,6 +517,27 @@ rum_config_check_rollup(cfg_t *cfg, cfg_opt_t *opt)
 }
 
 
+static int
+rum_config_check_details(cfg_t *cfg, cfg_opt_t *opt)
+{
+    unsigned   i;
+    rum_str_t  name;
+
+    for (i = 0; i < cfg_opt_size(opt); i++) {
+        name.data = (unsigned char *) cfg_opt_getnstr(opt, i);
+        name.len = strlen(cfg_opt_getnstr(opt, i));
+
+        if (rum_detail_find(&name) == RUM_DETAIL_LAST) {
+            cfg_error(cfg, "\"%s\" in \"details\" is none",
+                      cfg_opt_getnstr(opt, i));
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* called when the section is closed, with all its keys */
 
 static int
@@ -608,6 +638,7 @@ rum_config_take(rum_config_t *config, cfg_t *cfg)
                               cfg_getnstr(cfg, "rollup", i), &error);
     }
 
+    rum_config_take_details(config, cfg);
     rum_config_take_limits(config, cfg_getsec(cfg, "limit"));
     (void) rum_log_find_level(cfg_getstr(cfg, "log_level"),
                               &config->log_level);
@@ -625,6 +656,28 @@ rum_config_take(rum_config_t *config, cfg_t *cfg)
     }
 
     return rum_config_take_redis(config, cfg, rum_config_file);
+}
+
+
+static void
+rum_config_take_details(rum_config_t *config, cfg_t *cfg)
+{
+    unsigned   i;
+    rum_str_t  name;
+
+    for (i = 0; i < cfg_size(cfg, "details"); i++) {
+        name.data = (unsigned char *) cfg_getnstr(cfg, "details", i);
+        name.len = strlen(cfg_getnstr(cfg, "details", i));
+        config->details |= 1u << rum_detail_find(&name);
+    }
+
+    /* an error's sample tells the browser */
+
+    if (config->details
+        & (1u << RUM_DETAIL_ERROR | 1u << RUM_DETAIL_ERROR_BROWSER))
+    {
+        config->rollup.attrs[RUM_ATTR_BROWSER].needed = 1;
+    }
 }
 
 

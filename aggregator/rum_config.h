@@ -7,6 +7,7 @@
 #ifndef RUM_CONFIG_H
 #define RUM_CONFIG_H
 
+#include "rum_detail.h"
 #include "rum_log.h"
 #include "rum_rollup.h"
 #include "rum_tls.h"
@@ -58,6 +59,7 @@ typedef struct {
 
     rum_log_level_e       log_level;
     rum_rollup_t          rollup;
+    uint32_t              details;      /* bit 1 << rum_detail_e */
 } rum_config_t;
 
 /*

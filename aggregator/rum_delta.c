@@ -126,6 +126,39 @@ rum_delta_event(rum_delta_t *d, const rum_place_t *place, uint32_t samples)
 }
 
 
+rum_delta_event_t *
+rum_delta_detail(rum_delta_t *d, uint32_t samples)
+{
+    return rum_delta_add_event(d, samples);
+}
+
+
+int
+rum_delta_member(rum_delta_t *d, rum_delta_event_t *event,
+    const rum_place_t *place, rum_detail_e detail, uint32_t first,
+    uint32_t second)
+{
+    event->nmembers++;
+
+    return rum_delta_add_member(d, place, RUM_DIM_DETAILS + detail, first,
+                                second);
+}
+
+
+rum_delta_event_t *
+rum_delta_next(const rum_delta_t *d, uint32_t *units)
+{
+    if (*units == d->last) {
+        return NULL;
+    }
+
+    *units += (uint32_t) (rum_delta_event_size(rum_delta_event_at(d, *units))
+                          / RUM_DELTA_UNIT);
+
+    return rum_delta_event_at(d, *units);
+}
+
+
 /* after the last one, whose samples are all there by now */
 
 static rum_delta_event_t *

@@ -20,9 +20,12 @@
 #include "rum_intern.h"
 #include "rum_site.h"
 
+#define RUM_MAX_TRACED         4        /* lcp_target, lcp_url, ... */
+
 /* where an event counts */
 typedef struct {
-    uint32_t              dim;          /* number of the own dimension */
+    uint32_t              dim;          /* number of the own dimension, or a
+                                           detail */
     uint32_t              value;
 } rum_own_value_t;
 
@@ -32,8 +35,11 @@ typedef struct {
     uint32_t              serial;       /* of the delta it was added to */
     uint32_t              event;        /* and where in it: units */
     uint32_t              nown;
+    uint32_t              ntraced;
     uint32_t              values[RUM_ROLLUP_ATTRS];     /* interned */
     rum_own_value_t       own[RUM_MAX_DIMS];
+    rum_own_value_t       traced[RUM_MAX_TRACED];   /* what its metrics are
+                                           attributed to, by rum_detail_e */
 } rum_place_t;
 
 #define RUM_SAMPLE_ZERO        INT16_MIN    /* up to RUM_HISTOGRAM_ZERO */
@@ -41,7 +47,8 @@ typedef struct {
 typedef enum {
     RUM_SAMPLE_ADDED = 0,
     RUM_SAMPLE_REMOVED,                 /* of an earlier delta: taken back */
-    RUM_SAMPLE_VOID                     /* replaced before it was stored */
+    RUM_SAMPLE_VOID,                    /* replaced before it was stored */
+    RUM_SAMPLE_COUNTER                  /* so much is added to a counter */
 } rum_sample_e;
 
 typedef struct {
@@ -60,9 +67,11 @@ typedef struct {
     uint32_t              session;      /* offset in strings */
     uint8_t               session_len;
     uint8_t               session_res;  /* resolutions to add it to, by bit */
-    uint8_t               beacons;
-    uint8_t               views;
-    uint8_t               entrances;
+    uint8_t               beacons:1;
+    uint8_t               views:1;
+    uint8_t               entrances:1;
+    uint8_t               begins:1;     /* an entry's first event */
+    uint8_t               values:1;     /* samples are its metrics' values */
     int8_t                bounces;
     uint8_t               nmembers;     /* <= RUM_ROLLUP_DIMS + own ones */
     uint8_t               nsamples;     /* <= RUM_MAX_METRICS */
@@ -134,6 +143,20 @@ void rum_delta_reset(rum_delta_t *d);
  */
 rum_delta_event_t *rum_delta_event(rum_delta_t *d, const rum_place_t *place,
     uint32_t samples);
+
+/*
+ * An event that counts in details only, in those it is made a member of.
+ * NULL or RUM_ERROR without memory.
+ */
+rum_delta_event_t *rum_delta_detail(rum_delta_t *d, uint32_t samples);
+int rum_delta_member(rum_delta_t *d, rum_delta_event_t *event,
+    const rum_place_t *place, rum_detail_e detail, uint32_t first,
+    uint32_t second);
+
+/*
+ * The event after the one at that position, or NULL; *units becomes its own.
+ */
+rum_delta_event_t *rum_delta_next(const rum_delta_t *d, uint32_t *units);
 
 /* the event has a session to be added */
 int rum_delta_session(rum_delta_t *d, rum_delta_event_t *event,

@@ -383,6 +383,7 @@ rum_flush_stored(rum_flush_t *f)
 
     p->checkpoint = *rum_flush_target(p);
     rum_delta_reset(&p->delta);
+    rum_errors_stored(&p->errors);
 
     rc = rum_writers_stored(&p->writers);
 

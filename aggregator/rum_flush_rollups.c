@@ -4,6 +4,7 @@
  */
 
 #include "rum_flush.h"
+#include "rum_fingerprint.h"
 
 
 #define RUM_FLUSH_SESSIONS   1000       /* in one PFADD */
@@ -13,6 +14,10 @@
 static int rum_flush_windows(rum_flush_t *f, rum_group_t *group,
     rum_window_t **windows);
 static int rum_flush_value(rum_partition_t *p, rum_group_t *group);
+static int rum_flush_load_errors(rum_flush_t *f);
+static int rum_flush_error_key(const rum_partition_t *p,
+    const rum_error_t *error, unsigned char *buf, rum_str_t *text);
+static int rum_flush_errors(rum_flush_t *f);
 static int rum_flush_group(rum_flush_t *f, rum_group_t *group);
 static int rum_flush_row(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row);
@@ -84,7 +89,145 @@ rum_flush_load(rum_flush_t *f)
         }
     }
 
-    return rum_store_load_rows(&p->store, f->redis);
+    rc = rum_flush_load_errors(f);
+
+    return rc == RUM_OK ? rum_store_load_rows(&p->store, f->redis) : rc;
+}
+
+
+/* when errors were seen before; their rows are there by now */
+
+static int
+rum_flush_load_errors(rum_flush_t *f)
+{
+    int               rc;
+    uint32_t          i;
+    rum_str_t         key;
+    rum_error_t      *error;
+    rum_errors_t     *e;
+    unsigned char     buf[RUM_KEY_MAX];
+
+    e = &f->p->errors;
+
+    for (i = 0; i < e->nseen; i++) {
+        error = &e->errors[e->seen[i]];
+
+        if (error->loaded) {
+            continue;
+        }
+
+        if (rum_flush_error_key(f->p, error, buf, &key) != RUM_OK
+            || rum_errors_ask(f->redis, &key) != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+    }
+
+    for (i = 0; i < e->nseen; i++) {
+        error = &e->errors[e->seen[i]];
+
+        if (!error->loaded) {
+            rc = rum_errors_take(error, f->redis);
+            if (rc != RUM_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_flush_error_key(const rum_partition_t *p, const rum_error_t *error,
+    unsigned char *buf, rum_str_t *text)
+{
+    int            len;
+    rum_key_t      key;
+    unsigned char  hex[RUM_FINGERPRINT_LEN];
+
+    memset(&key, 0, sizeof(key));
+    rum_fingerprint_write(error->fingerprint, hex);
+
+    key.type = RUM_KEY_ERROR;
+    key.partition = p->number;
+    key.site = p->sites.sites[error->site]->name;
+    key.value.data = hex;
+    key.value.len = RUM_FINGERPRINT_LEN;
+
+    len = rum_key_write(&key, buf, RUM_KEY_MAX);
+
+    text->data = buf;
+    text->len = len > 0 ? (size_t) len : 0;
+
+    return len > 0 ? RUM_OK : RUM_ERROR;
+}
+
+
+/*
+ * Of errors that have a row of their own in the day; that bounds them.  The
+ * windows are loaded: the error counted there.
+ */
+
+static int
+rum_flush_errors(rum_flush_t *f)
+{
+    int               rc;
+    uint32_t          i, value;
+    uint64_t          start;
+    unsigned          other;
+    rum_str_t         key, text;
+    rum_row_t        *row;
+    rum_error_t      *error;
+    rum_errors_t     *e;
+    rum_window_t     *day;
+    rum_partition_t  *p;
+    unsigned char     buf[RUM_KEY_MAX], hex[RUM_FINGERPRINT_LEN];
+
+    p = f->p;
+    e = &p->errors;
+
+    text.data = hex;
+    text.len = RUM_FINGERPRINT_LEN;
+
+    for (i = 0; i < e->nseen; i++) {
+        error = &e->errors[e->seen[i]];
+
+        start = rum_window_start(RUM_RES_DAY, error->time / 1000);
+
+        if (start + rum_resolution_seconds[RUM_RES_DAY]
+            + p->config->retention[RUM_RES_DAY] / 1000 <= f->now)
+        {
+            continue;
+        }
+
+        rum_fingerprint_write(error->fingerprint, hex);
+        value = rum_intern(&p->intern, &text);
+        day = rum_store_window(&p->store, error->site,
+                               RUM_DIM_DETAILS + RUM_DETAIL_ERROR,
+                               RUM_RES_DAY, start);
+
+        if (value == RUM_MAP_NONE || day == NULL) {
+            return RUM_ERROR;
+        }
+
+        row = rum_store_row(&p->store, day, value, &other);
+        if (row == NULL) {
+            return RUM_ERROR;
+        }
+
+        if (other || rum_flush_error_key(p, error, buf, &key) != RUM_OK) {
+            continue;
+        }
+
+        rc = rum_errors_write(error, f->redis, &key, day->expiry,
+                              &p->scratch->args, &f->commands);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
 }
 
 
@@ -133,9 +276,13 @@ rum_flush_windows(rum_flush_t *f, rum_group_t *group, rum_window_t **windows)
                                  (uint64_t) group->minute * 60);
         windows[res] = NULL;
 
-        if (res != RUM_RES_TOTAL
-            && start + rum_resolution_seconds[res]
-               + config->retention[res] / 1000 <= f->now)
+        if (res == RUM_RES_TOTAL) {
+            if (group->dim >= RUM_DIM_DETAILS) {
+                continue;
+            }
+
+        } else if (start + rum_resolution_seconds[res]
+                   + config->retention[res] / 1000 <= f->now)
         {
             continue;
         }
@@ -163,6 +310,11 @@ rum_flush_rollups(rum_flush_t *f)
     rum_group_t  *group, *next;
 
     delta = &f->p->delta;
+
+    rc = rum_flush_errors(f);
+    if (rc != RUM_OK) {
+        return rc;
+    }
 
     for (i = 0; i < delta->ngroups; i++) {
         group = &delta->groups[delta->order[i]];
@@ -228,7 +380,9 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
         rows[res] = row;
 
         if (other) {
-            p->health.other += (uint64_t) g->counters[RUM_COUNTER_BEACONS];
+            p->health.other += group->dim < RUM_DIM_DETAILS
+                               ? (uint64_t) g->counters[RUM_COUNTER_BEACONS]
+                               : group->count;
         }
 
         rc = rum_flush_row(f, group, windows[res], row);
@@ -246,18 +400,21 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
     rum_row_t *row)
 {
     int               rc;
-    uint32_t          i, cell;
+    uint32_t          i, cell, row_cell, counters;
     rum_change_t      change;
     rum_gather_t     *g;
     rum_histogram_t   sum;
 
     g = &f->p->scratch->gather;
 
+    counters = rum_site_counters(group->dim);
+    row_cell = rum_site_row_cell(&f->p->sites, group->dim);
+
     /* a row that is new gets its beacons, 0 or not: that makes it a row */
 
     for (i = 0; i < RUM_COUNTERS; i++) {
-        if (g->counters[i] == 0
-            && (i != RUM_COUNTER_BEACONS || row->stored))
+        if (!(counters >> i & 1)
+            || (g->counters[i] == 0 && (i != row_cell || row->stored)))
         {
             continue;
         }
@@ -269,6 +426,10 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         if (rc != RUM_OK) {
             return rc;
         }
+    }
+
+    if (!rum_site_has_metrics(group->dim)) {
+        return RUM_OK;
     }
 
     for (i = 0; i < g->added.ntouched; i++) {
@@ -452,7 +613,7 @@ rum_flush_has_sessions(const rum_partition_t *p, uint32_t dim)
     const rum_rollup_dim_t  *rolled;
 
     if (dim >= p->config->rollup.ndims) {
-        return 1;
+        return dim < RUM_DIM_DETAILS;
     }
 
     rolled = &p->config->rollup.dims[dim];

@@ -144,6 +144,11 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
                 continue;
             }
 
+            if (sample->kind == RUM_SAMPLE_COUNTER) {
+                g->counters[sample->cell] += (int64_t) sample->value;
+                continue;
+            }
+
             if (rum_gather_removed(g, sample) != RUM_OK) {
                 return RUM_ERROR;
             }

@@ -231,6 +231,7 @@ rum_partition_open(rum_partition_t *p)
 
     rum_sites_init(&p->sites, p->config, p->seed);
     rum_delta_init(&p->delta, &p->config->rollup);
+    rum_errors_init(&p->errors);
     rum_recent_init(&p->recent, p->config);
     rum_writers_init(&p->writers, p->seed);
     rum_map_init(&p->sessions);
@@ -252,6 +253,7 @@ rum_partition_drop(rum_partition_t *p)
     rum_store_free(&p->store);
     rum_writers_free(&p->writers);
     rum_recent_free(&p->recent);
+    rum_errors_free(&p->errors);
     rum_delta_free(&p->delta);
     rum_sites_free(&p->sites);
     rum_intern_free(&p->intern);

@@ -13,6 +13,7 @@
 #define RUM_PARTITION_H
 
 #include "rum_entry.h"
+#include "rum_errors.h"
 #include "rum_gather.h"
 #include "rum_health.h"
 #include "rum_reader.h"
@@ -66,6 +67,7 @@ typedef struct {
     rum_intern_t          intern;
     rum_sites_t           sites;
     rum_delta_t           delta;
+    rum_errors_t          errors;
     rum_recent_t          recent;
     rum_writers_t         writers;
     rum_store_t           store;

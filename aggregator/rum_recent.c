@@ -16,7 +16,8 @@
 #define RUM_RECENT_NONE    UINT32_MAX   /* no record begins there */
 
 
-/* followed by values of attributes, own dimensions, padding, values */
+/* followed by values of attributes, own dimensions, what metrics are
+   attributed to, padding, values */
 typedef struct {
     uint64_t              key;
     uint64_t              time;
@@ -27,9 +28,10 @@ typedef struct {
     uint32_t              minute;
     uint32_t              serial;
     uint32_t              event;
-    uint16_t              nattrs;
-    uint16_t              nown;
-    uint16_t              nvalues;
+    uint8_t               nattrs;
+    uint8_t               nown;
+    uint8_t               ntraced;
+    uint8_t               nvalues;
     uint8_t               began;
     uint8_t               linked;       /* still in its key's chain */
 } rum_recent_record_t;
@@ -304,7 +306,7 @@ rum_recent_append(rum_recent_t *r, const rum_place_t *place, uint32_t n,
     rum_recent_record_t  *rec;
 
     nattrs = r->rollup->nattrs;
-    units = rum_recent_units(nattrs, place->nown, n);
+    units = rum_recent_units(nattrs, place->nown + place->ntraced, n);
 
     if (rum_recent_room(r, units) != RUM_OK) {
         return NULL;
@@ -320,9 +322,10 @@ rum_recent_append(rum_recent_t *r, const rum_place_t *place, uint32_t n,
     rec->minute = place->minute;
     rec->serial = place->serial;
     rec->event = place->event;
-    rec->nattrs = (uint16_t) nattrs;
-    rec->nown = (uint16_t) place->nown;
-    rec->nvalues = (uint16_t) n;
+    rec->nattrs = (uint8_t) nattrs;
+    rec->nown = (uint8_t) place->nown;
+    rec->ntraced = (uint8_t) place->ntraced;
+    rec->nvalues = (uint8_t) n;
     rec->linked = 1;
 
     dims = rum_recent_dims(rec);
@@ -332,6 +335,11 @@ rum_recent_append(rum_recent_t *r, const rum_place_t *place, uint32_t n,
     for (i = 0; i < place->nown; i++) {
         *dims++ = place->own[i].dim;
         *dims++ = place->own[i].value;
+    }
+
+    for (i = 0; i < place->ntraced; i++) {
+        *dims++ = place->traced[i].dim;
+        *dims++ = place->traced[i].value;
     }
 
     return rec;
@@ -465,6 +473,7 @@ rum_recent_place(const rum_recent_record_t *rec, rum_place_t *place)
     place->serial = rec->serial;
     place->event = rec->event;
     place->nown = rec->nown;
+    place->ntraced = rec->ntraced;
 
     dims = rum_recent_dims(rec);
     memcpy(place->values, dims, rec->nattrs * sizeof(uint32_t));
@@ -473,6 +482,11 @@ rum_recent_place(const rum_recent_record_t *rec, rum_place_t *place)
     for (i = 0; i < rec->nown; i++) {
         place->own[i].dim = *dims++;
         place->own[i].value = *dims++;
+    }
+
+    for (i = 0; i < rec->ntraced; i++) {
+        place->traced[i].dim = *dims++;
+        place->traced[i].value = *dims++;
     }
 }
 
@@ -504,7 +518,7 @@ rum_recent_mark(const rum_recent_t *r, rum_intern_t *in)
             rum_intern_mark(in, dims[i]);
         }
 
-        for (i = 0; i < rec->nown; i++) {
+        for (i = 0; i < (uint32_t) rec->nown + rec->ntraced; i++) {
             rum_intern_mark(in, dims[rec->nattrs + 2 * i + 1]);
         }
 
@@ -545,7 +559,8 @@ rum_recent_values(const rum_recent_record_t *rec)
 {
     size_t  size;
 
-    size = (rec->nattrs + 2 * (size_t) rec->nown) * sizeof(uint32_t);
+    size = (rec->nattrs + 2 * ((size_t) rec->nown + rec->ntraced))
+           * sizeof(uint32_t);
     size = (size + RUM_RECENT_UNIT - 1) / RUM_RECENT_UNIT * RUM_RECENT_UNIT;
 
     return (rum_recent_value_t *) ((unsigned char *) (rec + 1) + size);

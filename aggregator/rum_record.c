@@ -5,7 +5,7 @@
  * only to be remembered: what an event after it replaces may be among them.
  */
 
-#include "rum_partition.h"
+#include "rum_record.h"
 
 
 #define RUM_RECORD_FUTURE    86400000   /* ms; a clock cannot be so wrong */
@@ -13,44 +13,15 @@
 #define RUM_RECORD_SESSIONS  131072     /* remembered at once */
 
 
-/* one event on its way */
-typedef struct {
-    rum_partition_t      *p;
-    const rum_event_t    *event;
-    uint64_t              time;         /* ms, when the entry was added */
-    unsigned              counting;     /* 0: only to be remembered */
-    unsigned              began;        /* a view that had not begun yet */
-    rum_place_t           place;
-    uint32_t              n;            /* metrics that count */
-    rum_sample_t          samples[RUM_MAX_METRICS];
-    rum_recent_value_t    values[RUM_MAX_METRICS];
-    uint8_t               stale[RUM_MAX_METRICS];   /* a newer one is known */
-    const rum_str_t      *ids[RUM_MAX_METRICS];
-} rum_record_t;
-
-
 static int rum_record_event(rum_partition_t *p, const rum_event_t *event,
     uint64_t time, unsigned counting);
 static int rum_record_add(rum_record_t *r);
 static int rum_record_place(rum_record_t *r);
 static int rum_record_dims(rum_record_t *r, rum_site_t *site);
-static uint32_t rum_record_value(rum_record_t *r, const rum_str_t *text,
-    size_t max);
 static void rum_record_own(rum_place_t *place, uint32_t dim, uint32_t value);
-static int rum_record_metrics(rum_record_t *r);
-static int rum_record_remember(rum_record_t *r);
-static int rum_record_remember_ids(rum_record_t *r);
-static uint64_t rum_record_key(const rum_record_t *r, const rum_str_t *id,
-    unsigned kind);
-static int rum_record_removed(void *data, const rum_place_t *place,
-    const rum_recent_value_t *values, uint32_t n);
-static void rum_record_void(rum_delta_t *d, uint32_t units,
-    const rum_recent_value_t *values, uint32_t n);
 static int rum_record_count(rum_record_t *r);
 static int rum_record_bounce(rum_record_t *r);
 static int rum_record_session(rum_record_t *r, rum_delta_event_t *counted);
-static void rum_record_sample(const rum_partition_t *p, uint32_t cell,
-    double value, rum_sample_t *sample);
 static int rum_record_reject(rum_partition_t *p,
     const rum_batch_entry_t *entry, const char *error);
 
@@ -160,6 +131,10 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
         rc = rum_record_metrics(&r);
     }
 
+    if (rc == RUM_OK && event->nattributions > 0) {
+        rc = rum_record_attributions(&r);
+    }
+
     if (rc == RUM_OK && counting) {
         rc = rum_record_add(&r);
     }
@@ -169,7 +144,15 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
     }
 
     if (rc == RUM_OK && counting) {
+        rc = rum_record_values(&r);
+    }
+
+    if (rc == RUM_OK && counting) {
         rc = rum_record_count(&r);
+    }
+
+    if (rc == RUM_OK && counting) {
+        rc = rum_record_details(&r);
     }
 
     return rc;
@@ -188,6 +171,8 @@ rum_record_add(rum_record_t *r)
         return RUM_ERROR;
     }
 
+    event->begins = 1;
+    event->values = 1;
     event->nsamples = (uint8_t) r->n;
     memcpy(event->samples, r->samples, r->n * sizeof(rum_sample_t));
 
@@ -226,6 +211,7 @@ rum_record_place(rum_record_t *r)
 
     place->minute = (uint32_t) (r->event->time / 60000);
     place->nown = 0;
+    place->ntraced = 0;
     memset(place->values, 0, rollup->nattrs * sizeof(uint32_t));
 
     place->values[RUM_ATTR_PAGE] = rum_record_value(r, &r->event->page,
@@ -309,7 +295,7 @@ rum_record_dims(rum_record_t *r, rum_site_t *site)
 }
 
 
-static uint32_t
+uint32_t
 rum_record_value(rum_record_t *r, const rum_str_t *text, size_t max)
 {
     rum_str_t  cut;
@@ -322,6 +308,14 @@ rum_record_value(rum_record_t *r, const rum_str_t *text, size_t max)
     cut.len = rum_utf8_cut(text->data, text->len, max);
 
     return rum_intern(&r->p->intern, &cut);
+}
+
+
+uint32_t
+rum_record_known(rum_record_t *r, const rum_str_t *text, size_t max)
+{
+    return text->len > 0 ? rum_record_value(r, text, max)
+                         : RUM_VALUE_UNKNOWN;
 }
 
 
@@ -345,217 +339,13 @@ rum_record_own(rum_place_t *place, uint32_t dim, uint32_t value)
 }
 
 
-static int
-rum_record_metrics(rum_record_t *r)
-{
-    int                        rc;
-    uint32_t                   i, cell;
-    rum_site_t                *site;
-    rum_partition_t           *p;
-    const rum_event_metric_t  *m;
-
-    p = r->p;
-    site = p->sites.sites[r->place.site];
-
-    for (i = 0; i < r->event->nmetrics; i++) {
-        m = &r->event->metrics[i];
-
-        rc = m->value >= 0 && m->value <= RUM_HISTOGRAM_MAX
-             ? rum_site_cell(&p->sites, site, &m->name, m->metric, 0, &cell)
-             : RUM_DECLINED;
-
-        if (rc == RUM_DECLINED) {
-            p->health.dropped += r->counting;
-            continue;
-        }
-
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        rum_record_sample(p, cell, m->value, &r->samples[r->n]);
-        r->values[r->n].value = m->value;
-        r->values[r->n].cell = cell;
-        r->stale[r->n] = 0;
-        r->ids[r->n] = m->id.len > 0 ? &m->id : NULL;
-        r->n++;
-    }
-
-    return RUM_OK;
-}
-
-
-static void
-rum_record_sample(const rum_partition_t *p, uint32_t cell, double value,
-    rum_sample_t *sample)
-{
-    uint32_t  known;
-
-    known = cell - RUM_COUNTERS;
-
-    sample->value = value;
-    sample->bucket = value > RUM_HISTOGRAM_ZERO
-                     ? (int16_t) rum_histogram_index(value)
-                     : RUM_SAMPLE_ZERO;
-    sample->cell = (uint16_t) cell;
-    sample->rating = (uint8_t) rum_metric_rate(known < p->sites.known
-                                               ? &rum_metrics[known] : NULL,
-                                               value);
-    sample->kind = RUM_SAMPLE_ADDED;
-}
-
-
-/*
- * A metric with an id of its own is remembered under that, the others under
- * the view.  Own or not, what was counted before is taken back.
- */
-
-static int
-rum_record_remember(rum_record_t *r)
-{
-    int                  rc;
-    uint32_t             i, n, index[RUM_MAX_METRICS];
-    rum_partition_t     *p;
-    rum_recent_value_t   values[RUM_MAX_METRICS];
-
-    p = r->p;
-
-    if (r->event->view.len == 0) {
-        return rum_record_remember_ids(r);
-    }
-
-    for (i = 0, n = 0; i < r->n; i++) {
-        if (r->ids[i] == NULL) {
-            index[n] = i;
-            values[n++] = r->values[i];
-        }
-    }
-
-    if (n < r->n && rum_record_remember_ids(r) != RUM_OK) {
-        return RUM_ERROR;
-    }
-
-    rc = rum_recent_put(&p->recent, rum_record_key(r, &r->event->view, 0),
-                        r->time, r->event->time, &r->place, values, n,
-                        &r->began, &p->health.forgotten, rum_record_removed,
-                        r);
-
-    for (i = 0; i < n; i++) {
-        r->stale[index[i]] = values[i].cell == RUM_NO_NUMBER;
-    }
-
-    return rc;
-}
-
-
-static int
-rum_record_remember_ids(rum_record_t *r)
-{
-    int               rc;
-    uint32_t          i;
-    unsigned          began;
-    rum_partition_t  *p;
-
-    p = r->p;
-
-    for (i = 0; i < r->n; i++) {
-        if (r->ids[i] == NULL) {
-            continue;
-        }
-
-        began = 0;
-
-        rc = rum_recent_put(&p->recent, rum_record_key(r, r->ids[i], 1),
-                            r->time, r->event->time, &r->place,
-                            &r->values[i], 1, &began, &p->health.forgotten,
-                            rum_record_removed, r);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        r->stale[i] = r->values[i].cell == RUM_NO_NUMBER;
-    }
-
-    return RUM_OK;
-}
-
-
 /* 64 bits, seeded: among a million keys, one in 30 million is mistaken */
 
-static uint64_t
+uint64_t
 rum_record_key(const rum_record_t *r, const rum_str_t *id, unsigned kind)
 {
     return rum_hash(id->data, id->len,
                     r->p->seed ^ rum_hash_pair(r->place.site, kind));
-}
-
-
-/* an earlier event's values are replaced: they are taken back where it was */
-
-static int
-rum_record_removed(void *data, const rum_place_t *place,
-    const rum_recent_value_t *values, uint32_t n)
-{
-    uint32_t            i;
-    rum_record_t       *r;
-    rum_partition_t    *p;
-    rum_delta_event_t  *event;
-
-    r = data;
-    p = r->p;
-
-    if (!r->counting) {
-        return RUM_OK;
-    }
-
-    p->health.replaced += n;
-
-    if (place->serial == p->delta.serial) {
-        rum_record_void(&p->delta, place->event, values, n);
-        return RUM_OK;
-    }
-
-    event = rum_delta_event(&p->delta, place, n);
-    if (event == NULL) {
-        return RUM_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        rum_record_sample(p, values[i].cell, values[i].value,
-                          &event->samples[i]);
-        event->samples[i].kind = RUM_SAMPLE_REMOVED;
-    }
-
-    event->nsamples = (uint8_t) n;
-
-    return RUM_OK;
-}
-
-
-/* the event has not been stored yet: it never had these values */
-
-static void
-rum_record_void(rum_delta_t *d, uint32_t units,
-    const rum_recent_value_t *values, uint32_t n)
-{
-    uint32_t            i, k;
-    rum_sample_t       *sample;
-    rum_delta_event_t  *event;
-
-    event = rum_delta_event_at(d, units);
-
-    for (i = 0; i < n; i++) {
-        for (k = 0; k < event->nsamples; k++) {
-            sample = &event->samples[k];
-
-            if (sample->cell == values[i].cell
-                && sample->kind == RUM_SAMPLE_ADDED)
-            {
-                sample->kind = RUM_SAMPLE_VOID;
-                break;
-            }
-        }
-    }
 }
 
 
@@ -583,15 +373,6 @@ rum_record_count(rum_record_t *r)
         counted->bounces = 1;
     }
 
-    /* what was replaced before it came is not counted */
-
-    for (i = 0; i < r->n; i++) {
-        if (r->stale[i]) {
-            counted->samples[i].kind = RUM_SAMPLE_VOID;
-            r->p->health.replaced++;
-        }
-    }
-
     if (event->session.len > 0 && rum_record_session(r, counted) != RUM_OK) {
         return RUM_ERROR;
     }
@@ -609,15 +390,11 @@ rum_record_bounce(rum_record_t *r)
     rum_delta_event_t  *counted;
 
     place = r->place;
-    place.values[RUM_ATTR_PAGE] = rum_record_value(r, &r->event->from,
+    place.values[RUM_ATTR_PAGE] = rum_record_known(r, &r->event->from,
                                                    RUM_LEN_PAGE);
 
     if (place.values[RUM_ATTR_PAGE] == RUM_MAP_NONE) {
         return RUM_ERROR;
-    }
-
-    if (place.values[RUM_ATTR_PAGE] == RUM_VALUE_NONE) {
-        place.values[RUM_ATTR_PAGE] = RUM_VALUE_UNKNOWN;
     }
 
     counted = rum_delta_event(&r->p->delta, &place, 0);

@@ -4,6 +4,8 @@
 
 #include "rum_rollup.h"
 
+#include "rum_detail.h"
+
 
 static uint8_t rum_rollup_own_attr(rum_rollup_t *rollup,
     const rum_str_t *name);
@@ -181,6 +183,11 @@ rum_rollup_check_name(const rum_str_t *name, const char **error)
 
     if (rum_str_is(name, RUM_ALL)) {
         *error = "\"all\" is always rolled up";
+        return RUM_DECLINED;
+    }
+
+    if (rum_detail_reserved(name)) {
+        *error = "is a name of \"details\"";
         return RUM_DECLINED;
     }
 

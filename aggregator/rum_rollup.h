@@ -19,7 +19,8 @@
 #define RUM_ROLLUP_NAME        (2 * RUM_LEN_NAME + 2)
 
 #define RUM_ATTR_NONE          0xff
-#define RUM_ATTR_PAGE          0        /* the first built-in */
+#define RUM_ATTR_PAGE          0        /* built-in ones; see rum_rollup.c */
+#define RUM_ATTR_BROWSER       6
 
 typedef struct {
     size_t                len;

@@ -21,6 +21,9 @@ static int rum_site_copy(rum_str_t *to, const rum_str_t *from);
 void
 rum_sites_init(rum_sites_t *s, const rum_config_t *config, uint64_t seed)
 {
+    uint32_t             i;
+    const rum_metric_t  *metric;
+
     memset(s, 0, sizeof(rum_sites_t));
 
     s->config = config;
@@ -28,6 +31,14 @@ rum_sites_init(rum_sites_t *s, const rum_config_t *config, uint64_t seed)
 
     while (rum_metrics[s->known].name.len != 0) {
         s->known++;
+    }
+
+    for (i = 0; i < RUM_DETAIL_LAST; i++) {
+        metric = rum_metric_find(&rum_details[i].metric);
+
+        s->traced[i] = metric != NULL
+                       ? RUM_COUNTERS + (uint32_t) (metric - rum_metrics)
+                       : RUM_NO_NUMBER;
     }
 }
 
@@ -203,7 +214,7 @@ rum_site_own(rum_sites_t *s, rum_site_t *site, const rum_str_t *name,
 
     if (site->nown >= limit || name->len == 0 || name->len > RUM_LEN_NAME
         || memchr(name->data, ',', name->len) != NULL
-        || rum_str_is(name, RUM_ALL))
+        || rum_str_is(name, RUM_ALL) || rum_detail_reserved(name))
     {
         return RUM_DECLINED;
     }
@@ -289,6 +300,10 @@ rum_site_dim_name(const rum_sites_t *s, const rum_site_t *site, uint32_t dim)
     rum_str_t                name;
     const rum_rollup_dim_t  *rolled;
 
+    if (dim >= RUM_DIM_DETAILS) {
+        return rum_details[dim - RUM_DIM_DETAILS].name;
+    }
+
     if (dim >= s->config->rollup.ndims) {
         return site->own[dim - s->config->rollup.ndims];
     }
@@ -327,9 +342,38 @@ rum_site_cells(const rum_sites_t *s, const rum_site_t *site)
 
 
 uint32_t
-rum_site_dims(const rum_sites_t *s, const rum_site_t *site)
+rum_site_row_cell(const rum_sites_t *s, uint32_t dim)
 {
-    return s->config->rollup.ndims + site->nown;
+    rum_counter_e        counter;
+    const rum_detail_t  *detail;
+
+    if (dim < RUM_DIM_DETAILS) {
+        return RUM_COUNTER_BEACONS;
+    }
+
+    detail = &rum_details[dim - RUM_DIM_DETAILS];
+    counter = rum_counter_find(&detail->values);
+
+    return counter != RUM_COUNTER_LAST ? counter
+                                       : s->traced[dim - RUM_DIM_DETAILS];
+}
+
+
+uint32_t
+rum_site_counters(uint32_t dim)
+{
+    static const rum_str_t  all = rum_string(RUM_ALL);
+
+    return dim < RUM_DIM_DETAILS ? rum_detail_counters(&all)
+                                 : rum_details[dim - RUM_DIM_DETAILS].counters;
+}
+
+
+int
+rum_site_has_metrics(uint32_t dim)
+{
+    return dim < RUM_DIM_DETAILS
+           || rum_details[dim - RUM_DIM_DETAILS].metric.len > 0;
 }
 
 
@@ -391,7 +435,14 @@ rum_site_load(rum_sites_t *s, rum_site_t *site, const rum_str_t *dimension,
 static uint32_t
 rum_site_rollup_dim(const rum_rollup_t *rollup, const rum_str_t *name)
 {
-    uint32_t  i;
+    uint32_t      i;
+    rum_detail_e  detail;
+
+    detail = rum_detail_find(name);
+
+    if (detail != RUM_DETAIL_LAST) {
+        return RUM_DIM_DETAILS + detail;
+    }
 
     for (i = 0; i < rollup->ndims; i++) {
         if (rollup->dims[i].len == name->len

@@ -5,6 +5,7 @@
  *
  *   dimension   0 .. rollup.ndims - 1      all, built-in ones, pairs
  *               rollup.ndims + k           own dimension k of the site
+ *               RUM_DIM_DETAILS + k        detail k, of errors, resources ...
  *   cell        0 .. RUM_COUNTERS - 1      beacons, views, errors, ...
  *               RUM_COUNTERS + k           metric k of core's table
  *               RUM_COUNTERS + known + k   own metric k of the site
@@ -21,6 +22,8 @@
 #include "rum_map.h"
 
 #define RUM_COUNTERS           RUM_COUNTER_LAST
+
+#define RUM_DIM_DETAILS        128
 
 #define RUM_NO_NUMBER          UINT32_MAX
 
@@ -55,6 +58,8 @@ typedef struct {
     uint32_t              n;
     uint32_t              size;
     uint32_t              known;        /* metrics of core's table */
+    uint32_t              traced[RUM_DETAIL_LAST];  /* the cell of a detail's
+                                           metric, or RUM_NO_NUMBER */
     uint32_t              last;         /* the site found last */
     uint64_t              seed;
 } rum_sites_t;
@@ -88,9 +93,15 @@ rum_str_t rum_site_dim_name(const rum_sites_t *s, const rum_site_t *site,
 rum_str_t rum_site_cell_name(const rum_sites_t *s, const rum_site_t *site,
     uint32_t cell);
 
-/* cells that are numbered, and dimensions */
+/* cells that are numbered */
 uint32_t rum_site_cells(const rum_sites_t *s, const rum_site_t *site);
-uint32_t rum_site_dims(const rum_sites_t *s, const rum_site_t *site);
+
+/* the cell that each row of the dimension has */
+uint32_t rum_site_row_cell(const rum_sites_t *s, uint32_t dim);
+
+/* the counters of the dimension, by bit, and whether it has metrics */
+uint32_t rum_site_counters(uint32_t dim);
+int rum_site_has_metrics(uint32_t dim);
 
 /* whether the index in Redis has the pair; 1 from now on */
 int rum_site_indexed(const rum_site_t *site, uint32_t dim, uint32_t cell);

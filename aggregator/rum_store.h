@@ -8,8 +8,9 @@
  *   cell     a counter or histogram of the row       that field's bytes
  *
  * The values of a window are the fields of its "beacons" hash, since a row
- * is never written without that counter: from them the limit of values is
- * known, and which rows are new.
+ * is never written without that counter (details have others, see
+ * rum_detail.h): from them the limit of values is known, and which rows are
+ * new.
  *
  * Nothing here knows of transactions.  If one fails, the store is freed, and
  * all is read again.

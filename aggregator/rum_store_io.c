@@ -32,13 +32,13 @@ static int rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
 int
 rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
 {
-    int                     rc, len;
-    uint32_t                i;
-    redisReply             *reply;
-    rum_window_t           *window;
-    unsigned char           key[RUM_KEY_MAX];
-
-    static const rum_str_t  beacons = rum_string("beacons");
+    int             rc, len;
+    uint32_t        i;
+    rum_str_t       name;
+    redisReply     *reply;
+    rum_site_t     *site;
+    rum_window_t   *window;
+    unsigned char   key[RUM_KEY_MAX];
 
     for (i = 0; i < s->nlist; i++) {
         window = s->windows[s->list[i]];
@@ -47,7 +47,11 @@ rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
             continue;
         }
 
-        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &beacons, key);
+        site = s->sites->sites[window->site];
+        name = rum_site_cell_name(s->sites, site,
+                                  rum_site_row_cell(s->sites, window->dim));
+
+        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
 
         if (len < 0
             || rum_redis_send(redis, "HKEYS %b", key, (size_t) len)

@@ -67,7 +67,8 @@ static const rum_str_t  rum_key_names[] = {
     rum_string("rejected"),
     rum_string("health"),
     rum_string("sites"),
-    rum_string("index")
+    rum_string("index"),
+    rum_string("error")
 };
 
 
@@ -101,8 +102,12 @@ rum_key_write(const rum_key_t *key, unsigned char *buf, size_t size)
     if (key->type < RUM_KEY_ROLLUP) {
         rum_key_text(&out, &rum_key_names[key->type]);
 
-        if (key->type == RUM_KEY_INDEX) {
+        if (key->type >= RUM_KEY_INDEX) {
             rum_key_part(&out, &key->site);
+        }
+
+        if (key->type == RUM_KEY_ERROR) {
+            rum_key_part(&out, &key->value);
         }
 
     } else {
@@ -251,8 +256,15 @@ rum_key_parse(rum_key_t *key, const rum_str_t *text, unsigned char *scratch)
 
     key->type = (rum_key_e) type;
 
-    if (key->type == RUM_KEY_INDEX) {
+    if (key->type >= RUM_KEY_INDEX) {
         rc = rum_key_parse_part(&in, &key->site);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    if (key->type == RUM_KEY_ERROR) {
+        rc = rum_key_parse_part(&in, &key->value);
         if (rc != RUM_OK) {
             return rc;
         }

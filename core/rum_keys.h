@@ -3,13 +3,14 @@
  *
  *   rum:{P}:events|lease|writers|rejected|health|sites
  *   rum:{P}:index:SITE
+ *   rum:{P}:error:SITE:FINGERPRINT
  *   rum:{P}:RES:START:SITE:DIMENSION:METRIC
  *   rum:{P}:RES:START:SITE:DIMENSION:sessions:VALUE
  *
- * SITE, DIMENSION, METRIC and VALUE are escaped: "%", ":", "{", "}", space,
- * DEL and control characters are written %XX.  A pair of dimensions is
- * "FIRST,SECOND" and its value "VALUE1,VALUE2", where a comma in VALUE1 is
- * written %2C.
+ * SITE, DIMENSION, METRIC, VALUE and FINGERPRINT are escaped: "%", ":", "{",
+ * "}", space, DEL and control characters are written %XX.  A pair of
+ * dimensions is "FIRST,SECOND" and its value "VALUE1,VALUE2", where a comma in
+ * VALUE1 is written %2C.
  */
 
 #ifndef RUM_KEYS_H
@@ -47,6 +48,7 @@ typedef enum {
     RUM_KEY_HEALTH,
     RUM_KEY_SITES,
     RUM_KEY_INDEX,
+    RUM_KEY_ERROR,
     RUM_KEY_ROLLUP,
     RUM_KEY_SESSIONS
 } rum_key_e;
@@ -56,10 +58,10 @@ typedef struct {
     unsigned              partition;
     rum_resolution_e      res;          /* rollup and sessions */
     uint64_t              start;
-    rum_str_t             site;         /* index too */
+    rum_str_t             site;         /* index and error too */
     rum_str_t             dimension;
     rum_str_t             metric;       /* rollup */
-    rum_str_t             value;        /* sessions */
+    rum_str_t             value;        /* sessions; fingerprint of error */
 } rum_key_t;
 
 /*

@@ -1,5 +1,6 @@
 # Every event is in every rollup it belongs to, and nothing else is: a model
 # in Perl counts the same events, and the whole keyspace is compared with it.
+# (What events list is in aggregator_details.t.)
 
 use strict;
 use warnings;
@@ -142,7 +143,10 @@ for my $i (1 .. 1500) {
     model(\%event);
 }
 
-my $agg = aggregator(redis => $redis, conf => 'flush = 20ms');
+my $agg = aggregator(redis => $redis, conf => <<'END');
+flush = 20ms
+details = {}
+END
 
 ok($stream->caught_up, 'the lag is 0 when all is read');
 is($stream->group->{'entries-read'}, 1500, 'the group has read 1500');

@@ -25,6 +25,13 @@ import msgpack
 import redis
 
 COUNTERS = ("beacons", "views", "errors", "entrances", "bounces")
+DETAILS = {"error": ("errors", "views"), "error,page": ("errors",),
+           "error,browser": ("errors",), "host": ("requests", "bytes"),
+           "host,type": ("requests", "bytes"), "from,page": ("views",),
+           "action": ("actions",), "action,target": ("actions",),
+           "event": ("events",), "event,page": ("events",),
+           "lcp_target": (), "lcp_url": (), "inp_target": (),
+           "cls_target": ()}
 WIDTHS = {"1m": 60, "1h": 3600, "1d": 86400}
 RATED = ("lcp", "inp", "cls", "fcp", "ttfb")
 BASE = 2 ** (1 / 64)
@@ -187,7 +194,7 @@ class Reader:
             expect(name != "sessions", "sessions in an index")
             into = answer.setdefault(text, {"metrics": {}, "counters": {}})
 
-            if name in COUNTERS:
+            if name in DETAILS.get(text, COUNTERS):
                 self.read_counter(into["counters"], site, dimension, metric)
             else:
                 histograms = self.read_metric(site, dimension, metric)
@@ -195,7 +202,8 @@ class Reader:
                     into["metrics"][name] = histograms
 
         for dimension, into in answer.items():
-            if dimension != "page" and "," not in dimension:
+            if (dimension != "page" and "," not in dimension
+                    and dimension not in DETAILS):
                 for value, counters in into["counters"].items():
                     counters["sessions"] = self.sessions(
                         site, dimension.encode(), value.encode())
@@ -207,7 +215,8 @@ class Reader:
             n = msgpack.unpackb(packed)
             expect(isinstance(n, int), "a counter that is no integer")
             counters = into.setdefault(value.decode(),
-                                       dict.fromkeys(COUNTERS, 0))
+                                       dict.fromkeys(DETAILS.get(
+                                           dimension.decode(), COUNTERS), 0))
             counters[metric.decode()] += n
 
     def read_metric(self, site, dimension, metric):

@@ -56,6 +56,7 @@ an_empty_file_is_the_defaults(void **state)
 
     assert_int_equal(none.rollup.ndims, empty.rollup.ndims);
     assert_memory_equal(&none.rollup, &empty.rollup, sizeof(none.rollup));
+    assert_int_equal(none.details, (1 << RUM_DETAIL_LAST) - 1);
 
     rum_config_free(&none);
     rum_config_free(&empty);
@@ -78,6 +79,7 @@ values_arrive(void **state)
         "limit { default = 7; page = 9; ab = 11; sites = 3; metrics = 0 }\n"
         "recent { views = 5 }\n"
         "rollup = { }\n"
+        "details = { error, \"host,type\" }\n"
         "log_level = 'debug'\n"), RUM_OK);
 
     assert_string_equal(config.address.host, "::1");
@@ -96,6 +98,8 @@ values_arrive(void **state)
     assert_int_equal(config.limit_dimensions, 16);
     assert_int_equal(config.recent_views, 5);
     assert_int_equal(config.rollup.ndims, 1);
+    assert_int_equal(config.details,
+                     1 << RUM_DETAIL_ERROR | 1 << RUM_DETAIL_HOST_TYPE);
     assert_int_equal(config.log_level, RUM_LOG_DEBUG);
 
     page = (rum_str_t) rum_string("page");

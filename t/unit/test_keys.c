@@ -129,6 +129,27 @@ test_key_of_an_index(void **state)
 
 
 static void
+test_key_of_an_error(void **state)
+{
+    rum_key_t      key;
+    rum_str_t      text;
+    unsigned char  scratch[RUM_KEY_MAX];
+
+    (void) state;
+
+    memset(&key, 0, sizeof(rum_key_t));
+    key.type = RUM_KEY_ERROR;
+    key.site = string("a b");
+    key.value = string("33d1d3c612b7302f");
+
+    assert_both_ways(&key, "rum:{0}:error:a%20b:33d1d3c612b7302f");
+
+    text = string("rum:{0}:error:shop");
+    assert_int_equal(rum_key_parse(&key, &text, scratch), RUM_ERROR);
+}
+
+
+static void
 test_key_of_a_rollup_at_each_resolution(void **state)
 {
     rum_key_t  key;
@@ -397,6 +418,7 @@ main(void)
     static const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_keys_of_a_partition),
         cmocka_unit_test(test_key_of_an_index),
+        cmocka_unit_test(test_key_of_an_error),
         cmocka_unit_test(test_key_of_a_rollup_at_each_resolution),
         cmocka_unit_test(test_key_of_sessions),
         cmocka_unit_test(test_parts_are_escaped),

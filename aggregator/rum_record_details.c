@@ -1,0 +1,370 @@
+/*
+ * What an entry lists: errors, resources, actions, custom events, and the
+ * page its view came from.  Each is an event of its own in the delta, which
+ * counts in details only.  See rum_record.h.
+ */
+
+#include "rum_record.h"
+#include "rum_fingerprint.h"
+
+#include <math.h>
+
+
+#define RUM_DETAIL_NUMBER_MAX  1e15     /* bytes of a group of resources */
+
+
+static int rum_record_errors(rum_record_t *r);
+static int rum_record_error(rum_record_t *r, const rum_event_error_t *error,
+    uint64_t fingerprint, uint32_t count);
+static int rum_record_resource(rum_record_t *r,
+    const rum_event_resource_t *resource);
+static int rum_record_from(rum_record_t *r);
+static int rum_record_action(rum_record_t *r,
+    const rum_event_action_t *action);
+static int rum_record_custom(rum_record_t *r,
+    const rum_event_custom_t *custom);
+static rum_delta_event_t *rum_record_detail(rum_record_t *r,
+    rum_counter_e counter, double n, uint32_t samples);
+static void rum_record_counter(rum_delta_event_t *event,
+    rum_counter_e counter, double n);
+static int rum_record_member(rum_record_t *r, rum_delta_event_t *event,
+    rum_detail_e detail, uint32_t first, uint32_t second);
+static int rum_record_wants(const rum_record_t *r, rum_detail_e first,
+    rum_detail_e last);
+
+
+int
+rum_record_details(rum_record_t *r)
+{
+    int                 rc;
+    uint32_t            i;
+    const rum_event_t  *event;
+
+    rc = RUM_OK;
+    event = r->event;
+
+    if (event->nerrors > 0
+        && rum_record_wants(r, RUM_DETAIL_ERROR, RUM_DETAIL_ERROR_BROWSER))
+    {
+        rc = rum_record_errors(r);
+    }
+
+    if (rum_record_wants(r, RUM_DETAIL_HOST, RUM_DETAIL_HOST_TYPE)) {
+        for (i = 0; rc == RUM_OK && i < event->nresources; i++) {
+            rc = rum_record_resource(r, &event->resources[i]);
+        }
+    }
+
+    if (rc == RUM_OK && r->began && event->from.len > 0
+        && rum_record_wants(r, RUM_DETAIL_FROM_PAGE, RUM_DETAIL_FROM_PAGE))
+    {
+        rc = rum_record_from(r);
+    }
+
+    if (rum_record_wants(r, RUM_DETAIL_ACTION, RUM_DETAIL_ACTION_TARGET)) {
+        for (i = 0; rc == RUM_OK && i < event->nactions; i++) {
+            rc = rum_record_action(r, &event->actions[i]);
+        }
+    }
+
+    if (rum_record_wants(r, RUM_DETAIL_EVENT, RUM_DETAIL_EVENT_PAGE)) {
+        for (i = 0; rc == RUM_OK && i < event->nevents; i++) {
+            rc = rum_record_custom(r, &event->events[i]);
+        }
+    }
+
+    return rc;
+}
+
+
+/* errors that are the same are one: it is known how many views had it */
+
+static int
+rum_record_errors(rum_record_t *r)
+{
+    uint32_t                  i, k, n, counts[RUM_MAX_ERRORS];
+    uint32_t                  first[RUM_MAX_ERRORS];
+    uint64_t                  fingerprint, seen[RUM_MAX_ERRORS];
+    const rum_event_error_t  *error;
+
+    for (i = 0, n = 0; i < r->event->nerrors; i++) {
+        error = &r->event->errors[i];
+        fingerprint = rum_fingerprint(error);
+
+        for (k = 0; k < n && seen[k] != fingerprint; k++) {
+            /* void */
+        }
+
+        if (k == n) {
+            seen[n] = fingerprint;
+            first[n] = i;
+            counts[n++] = 0;
+        }
+
+        counts[k] += error->count < RUM_MAX_COUNT ? error->count
+                                                  : RUM_MAX_COUNT;
+    }
+
+    for (k = 0; k < n; k++) {
+        if (rum_record_error(r, &r->event->errors[first[k]], seen[k],
+                             counts[k])
+            != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_record_error(rum_record_t *r, const rum_event_error_t *error,
+    uint64_t fingerprint, uint32_t count)
+{
+    uint32_t            group, page, browser;
+    rum_str_t           text;
+    rum_place_t        *place;
+    rum_partition_t    *p;
+    rum_delta_event_t  *event;
+    unsigned char       hex[RUM_FINGERPRINT_LEN];
+
+    p = r->p;
+    place = &r->place;
+
+    rum_fingerprint_write(fingerprint, hex);
+    text.data = hex;
+    text.len = RUM_FINGERPRINT_LEN;
+
+    group = rum_record_value(r, &text, RUM_FINGERPRINT_LEN);
+    event = rum_delta_detail(&p->delta, 0);
+
+    if (group == RUM_MAP_NONE || event == NULL) {
+        return RUM_ERROR;
+    }
+
+    event->errors = count;
+    event->views = 1;
+
+    page = place->values[RUM_ATTR_PAGE];
+    browser = place->values[RUM_ATTR_BROWSER];
+
+    if (rum_record_member(r, event, RUM_DETAIL_ERROR, group, RUM_VALUE_NONE)
+        != RUM_OK
+        || rum_record_member(r, event, RUM_DETAIL_ERROR_PAGE, group, page)
+           != RUM_OK
+        || rum_record_member(r, event, RUM_DETAIL_ERROR_BROWSER, group,
+                             browser)
+           != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    if (!rum_record_wants(r, RUM_DETAIL_ERROR, RUM_DETAIL_ERROR)) {
+        return RUM_OK;
+    }
+
+    return rum_errors_see(&p->errors, place->site, fingerprint,
+                          r->event->time, error,
+                          rum_intern_text(&p->intern, page),
+                          rum_intern_text(&p->intern, browser));
+}
+
+
+static int
+rum_record_resource(rum_record_t *r, const rum_event_resource_t *resource)
+{
+    double              bytes;
+    uint32_t            i, n, host, type;
+    rum_sample_t       *sample;
+    rum_delta_event_t  *event;
+
+    n = resource->count > resource->ndurations ? resource->count
+                                               : resource->ndurations;
+    n = n < RUM_MAX_COUNT ? n : RUM_MAX_COUNT;
+
+    host = rum_record_known(r, &resource->host, RUM_LEN_VALUE);
+    type = rum_record_known(r, &resource->type, RUM_LEN_VALUE);
+    event = rum_record_detail(r, RUM_COUNTER_REQUESTS, n > 0 ? n : 1,
+                              1 + resource->ndurations);
+
+    if (host == RUM_MAP_NONE || type == RUM_MAP_NONE || event == NULL) {
+        return RUM_ERROR;
+    }
+
+    bytes = resource->bytes;
+
+    if (bytes > 0) {
+        rum_record_counter(event, RUM_COUNTER_BYTES,
+                           bytes < RUM_DETAIL_NUMBER_MAX
+                           ? bytes : RUM_DETAIL_NUMBER_MAX);
+    }
+
+    for (i = 0; i < resource->ndurations; i++) {
+        sample = &event->samples[event->nsamples];
+        bytes = round((double) resource->durations[i] * 10) / 10;
+
+        if (bytes >= 0 && bytes <= RUM_HISTOGRAM_MAX) {
+            rum_record_sample(r->p, r->p->sites.traced[RUM_DETAIL_HOST],
+                              bytes, sample);
+            event->nsamples++;
+        }
+    }
+
+    if (rum_record_member(r, event, RUM_DETAIL_HOST, host, RUM_VALUE_NONE)
+        != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    return rum_record_member(r, event, RUM_DETAIL_HOST_TYPE, host, type);
+}
+
+
+static int
+rum_record_from(rum_record_t *r)
+{
+    uint32_t            from;
+    rum_delta_event_t  *event;
+
+    from = rum_record_value(r, &r->event->from, RUM_LEN_PAGE);
+    event = rum_delta_detail(&r->p->delta, 0);
+
+    if (from == RUM_MAP_NONE || event == NULL) {
+        return RUM_ERROR;
+    }
+
+    event->views = 1;
+
+    return rum_record_member(r, event, RUM_DETAIL_FROM_PAGE, from,
+                             r->place.values[RUM_ATTR_PAGE]);
+}
+
+
+static int
+rum_record_action(rum_record_t *r, const rum_event_action_t *action)
+{
+    uint32_t            type, target;
+    rum_delta_event_t  *event;
+
+    type = rum_record_known(r, &action->type, RUM_LEN_VALUE);
+    target = rum_record_known(r, &action->target, RUM_LEN_VALUE);
+    event = rum_record_detail(r, RUM_COUNTER_ACTIONS, 1, 1);
+
+    if (type == RUM_MAP_NONE || target == RUM_MAP_NONE || event == NULL
+        || rum_record_member(r, event, RUM_DETAIL_ACTION, type,
+                             RUM_VALUE_NONE)
+           != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    return rum_record_member(r, event, RUM_DETAIL_ACTION_TARGET, type,
+                             target);
+}
+
+
+static int
+rum_record_custom(rum_record_t *r, const rum_event_custom_t *custom)
+{
+    int                     rc;
+    uint32_t                name, cell;
+    rum_partition_t        *p;
+    rum_delta_event_t      *event;
+
+    static const rum_str_t  value = rum_string("value");
+
+    p = r->p;
+
+    if (custom->name.len == 0) {
+        return RUM_OK;
+    }
+
+    name = rum_record_value(r, &custom->name, RUM_LEN_VALUE);
+    event = rum_record_detail(r, RUM_COUNTER_EVENTS, 1, 2);
+
+    if (name == RUM_MAP_NONE || event == NULL) {
+        return RUM_ERROR;
+    }
+
+    if (custom->has_value && custom->value >= 0
+        && custom->value <= RUM_HISTOGRAM_MAX)
+    {
+        rc = rum_site_cell(&p->sites, p->sites.sites[r->place.site], &value,
+                           NULL, 1, &cell);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+
+        rum_record_sample(p, cell, custom->value,
+                          &event->samples[event->nsamples++]);
+    }
+
+    if (rum_record_member(r, event, RUM_DETAIL_EVENT, name, RUM_VALUE_NONE)
+        != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    return rum_record_member(r, event, RUM_DETAIL_EVENT_PAGE, name,
+                             r->place.values[RUM_ATTR_PAGE]);
+}
+
+
+/* an event with one counter, and room for so many samples with it */
+
+static rum_delta_event_t *
+rum_record_detail(rum_record_t *r, rum_counter_e counter, double n,
+    uint32_t samples)
+{
+    rum_delta_event_t  *event;
+
+    event = rum_delta_detail(&r->p->delta, samples + 1);
+
+    if (event != NULL) {
+        rum_record_counter(event, counter, n);
+    }
+
+    return event;
+}
+
+
+static void
+rum_record_counter(rum_delta_event_t *event, rum_counter_e counter, double n)
+{
+    rum_sample_t  *sample;
+
+    sample = &event->samples[event->nsamples++];
+    memset(sample, 0, sizeof(rum_sample_t));
+
+    sample->value = n;
+    sample->cell = (uint16_t) counter;
+    sample->kind = RUM_SAMPLE_COUNTER;
+}
+
+
+static int
+rum_record_member(rum_record_t *r, rum_delta_event_t *event,
+    rum_detail_e detail, uint32_t first, uint32_t second)
+{
+    if (!rum_record_wants(r, detail, detail)) {
+        return RUM_OK;
+    }
+
+    return rum_delta_member(&r->p->delta, event, &r->place, detail, first,
+                            second);
+}
+
+
+/* any of a range of details */
+
+static int
+rum_record_wants(const rum_record_t *r, rum_detail_e first,
+    rum_detail_e last)
+{
+    uint32_t  range;
+
+    range = (2u << last) - (1u << first);
+
+    return (r->p->config->details & range) != 0;
+}
