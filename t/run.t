@@ -18,7 +18,7 @@ my ($pid, $status, %others);
 # a build folder of its own, so that a running `make run` is left alone
 mkdir $build;
 symlink built($_), "$build/$_"
-    for qw(ngx_http_rum_module.so rum-aggregator geoip);
+    for qw(ngx_http_rum_module.so rum-aggregator agent geoip);
 
 $pid = RumTest::spawn($out, top() . '/tools/run', '--build', $build,
                       '--port', $port, '--rate', 200);
@@ -27,8 +27,28 @@ ok(wait_for(sub { slurp($out) =~ /^\d+ beacons, [1-9]\d* views/m }, 60),
    'the line of each second counts views') or diag(slurp($out));
 like(slurp($out), qr{http://127\.0\.0\.1:$port/rum/status$}m,
      'it says where the status is');
-like(http($port, 'GET', '/')->{body}, qr/sendBeacon/,
-     'the page there sends a beacon');
+
+for my $page (qw(/ /c/mugs /p/3 /cart /checkout /app/gifts /lab /none)) {
+    my $r = http($port, 'GET', $page);
+
+    like($r->{body}, qr{<head><script\ async\ src="/rum/agent\.js\?v=\w+"
+                        \ data-beacon="/rum/beacon"></script>.*</html>}sx,
+         "the shop: $page");
+    like($r->{headers}{'server-timing'}, qr/upstream;dur=/,
+         'and what the server knows of it');
+}
+
+is(join(' ', grep { slurp($_) =~ /agent\.js/ }
+             split /\n/, `find @{[ top() ]}/demo -type f`), '',
+   'no page has the tag of its own');
+
+for my $file (qw(/assets/shop.js /assets/shop.css /slow/hero.svg
+                 /rum/agent.js /rum/rum.js.map))
+{
+    is(http($port, 'GET', $file)->{status}, 200, $file);
+}
+
+is(http($port, 'GET', '/api/reviews')->{status}, 500, 'what fails, fails');
 
 my $answer = http($port, 'GET', '/rum/status?site=demo&metric=lcp&by=country');
 is($answer->{status}, 200, 'status answers');
