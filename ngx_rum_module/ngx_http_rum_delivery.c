@@ -4,6 +4,8 @@
 
 #include "ngx_http_rum_spool.h"
 
+#include "rum_ring.h"
+
 #include <sys/random.h>
 
 
@@ -19,10 +21,6 @@
 #define NGX_HTTP_RUM_DELIVERY_BATCH  16384
 #define NGX_HTTP_RUM_DELIVERY_DELAY  2
 
-/* bytes of the ring that are used as long as they do */
-#define NGX_HTTP_RUM_DELIVERY_WARM   262144
-
-
 typedef struct {
     uint32_t                      offset;       /* into the ring's bytes */
     uint32_t                      len:31;
@@ -34,7 +32,7 @@ typedef struct {
 typedef struct {
     u_char                       *buf;
     size_t                        size;
-    size_t                        head;         /* offset of the next byte */
+    rum_ring_t                    room;         /* where in buf */
 
     ngx_http_rum_ring_entry_t    *entries;
     ngx_uint_t                    mask;         /* entries allocated - 1 */
@@ -312,6 +310,7 @@ ngx_http_rum_delivery_ring(ngx_cycle_t *cycle, ngx_http_rum_ring_t *ring,
 
     ring->size = size;
     ring->mask = n - 1;
+    rum_ring_init(&ring->room, size);
 
     return NGX_OK;
 }
@@ -465,7 +464,6 @@ ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
     }
 
     ring->head_entry++;
-    ring->head = (size_t) (p - ring->buf) + len;
     ring->used += len;
 
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, 1);
@@ -529,39 +527,17 @@ ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
 static u_char *
 ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring, size_t len)
 {
-    size_t      tail;
-    ngx_uint_t  warm;
-
-    if (ring->head_entry == ring->tail_entry) {
-        /* empty: begin again where the cache is warm */
-        ring->head = 0;
-        return (len <= ring->size) ? ring->buf : NULL;
-    }
+    size_t  at;
 
     if (ring->head_entry - ring->tail_entry > ring->mask) {
         return NULL;
     }
 
-    tail = ring->entries[ring->tail_entry & ring->mask].offset;
+    at = rum_ring_reserve(&ring->room, ring->tail_entry,
+                          ring->entries[ring->tail_entry & ring->mask].offset,
+                          ring->head_entry, len);
 
-    if (ring->head > tail) {
-
-        /*
-         * Where Redis keeps up, only the beginning is ever used, which stays
-         * in the cache.  What is behind stays unused until it is needed.
-         */
-
-        warm = ring->head >= NGX_HTTP_RUM_DELIVERY_WARM
-               && tail >= NGX_HTTP_RUM_DELIVERY_WARM / 2;
-
-        if (ring->size - ring->head >= len && !(warm && tail > len)) {
-            return ring->buf + ring->head;
-        }
-
-        return (tail > len) ? ring->buf : NULL;
-    }
-
-    return (tail - ring->head > len) ? ring->buf + ring->head : NULL;
+    return (at != RUM_RING_FULL) ? ring->buf + at : NULL;
 }
 
 
