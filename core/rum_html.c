@@ -3,6 +3,8 @@
  * of the tokenizer of the HTML standard, as far as they matter here.
  */
 
+#define _GNU_SOURCE                     /* memmem() */
+
 #include "rum_html.h"
 
 
@@ -379,18 +381,17 @@ rum_html_has_src(const unsigned char *data, size_t len, const rum_str_t *text)
 
     last = data + len;
 
-    for (p = data; (size_t) (last - p) >= text->len; p++) {
+    for (p = data; p < last; p++) {
 
-        p = memchr(p, text->data[0], last - p - text->len + 1);
+        p = memmem(p, last - p, text->data, text->len);
         if (p == NULL) {
             return 0;
         }
 
         end = p + text->len;
 
-        if (memcmp(p, text->data, text->len) == 0
-            && (end == last || *end == '"' || *end == '\'' || *end == '>'
-                || *end == '?' || *end == '#' || rum_html_space(*end))
+        if ((end == last || *end == '"' || *end == '\'' || *end == '>'
+             || *end == '?' || *end == '#' || rum_html_space(*end))
             && rum_html_is_src(data, p))
         {
             return 1;

@@ -36,7 +36,7 @@ static ngx_int_t ngx_http_rum_inject_download(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rum_inject_find(ngx_http_rum_inject_ctx_t *ctx,
     ngx_chain_t **at, size_t *offset);
 static ngx_int_t ngx_http_rum_inject_is_there(ngx_chain_t *in,
-    ngx_str_t *src);
+    ngx_chain_t *at, size_t offset, ngx_str_t *src);
 static ngx_int_t ngx_http_rum_inject_insert(ngx_http_request_t *r,
     ngx_chain_t **in, ngx_chain_t *at, size_t offset, ngx_str_t *text);
 static ngx_chain_t **ngx_http_rum_inject_link(ngx_pool_t *pool,
@@ -473,7 +473,9 @@ ngx_http_rum_inject_body(ngx_http_request_t *r, ngx_chain_t **in)
         return NGX_ERROR;
     }
 
-    if (values[0].len == 0 || ngx_http_rum_inject_is_there(*in, &values[0])) {
+    if (values[0].len == 0
+        || ngx_http_rum_inject_is_there(*in, at, offset, &values[0]))
+    {
         return NGX_OK;
     }
 
@@ -535,15 +537,21 @@ ngx_http_rum_inject_find(ngx_http_rum_inject_ctx_t *ctx, ngx_chain_t **at,
 }
 
 
-/* what is at hand of the page may carry the script already */
+/*
+ * What is at hand of the page may carry the script already, in front of the
+ * head (which ends at the offset in at) or behind it.
+ */
 
 static ngx_int_t
-ngx_http_rum_inject_is_there(ngx_chain_t *in, ngx_str_t *src)
+ngx_http_rum_inject_is_there(ngx_chain_t *in, ngx_chain_t *at, size_t offset,
+    ngx_str_t *src)
 {
     size_t        len, left;
+    ngx_uint_t    behind;
     ngx_chain_t  *cl;
 
-    left = RUM_HTML_MAX + NGX_HTTP_RUM_INJECT_LOOK;
+    behind = 0;
+    left = NGX_HTTP_RUM_INJECT_LOOK;
 
     for (cl = in; cl != NULL && left != 0; cl = cl->next) {
 
@@ -551,8 +559,17 @@ ngx_http_rum_inject_is_there(ngx_chain_t *in, ngx_str_t *src)
             continue;
         }
 
-        len = ngx_min((size_t) (cl->buf->last - cl->buf->pos), left);
-        left -= len;
+        len = cl->buf->last - cl->buf->pos;
+
+        if (cl == at) {
+            len = offset + ngx_min(len - offset, left);
+            left -= len - offset;
+            behind = 1;
+
+        } else if (behind) {
+            len = ngx_min(len, left);
+            left -= len;
+        }
 
         if (rum_html_has_src(cl->buf->pos, len, (rum_str_t *) src)) {
             return 1;
@@ -605,9 +622,9 @@ ngx_http_rum_inject_insert(ngx_http_request_t *r, ngx_chain_t **in,
 
         b->pos += offset;
 
-        if (b->in_file) {
-            b->file_pos += offset;
-        }
+        /* from memory, where it is too: one write together with the tag */
+
+        b->in_file = 0;
 
         ll = ngx_http_rum_inject_link(r->pool, ll, head);
         ll = ngx_http_rum_inject_link(r->pool, ll, tag);
