@@ -115,7 +115,7 @@ on("#reject", () => {
     Promise.reject(new RangeError("the promise was too large"));
 });
 on("#fetch-500", () => fetch("/api/reviews").then((r) => out(`status ${r.status}`)));
-on("#fetch-gone", () => fetch("http://127.0.0.1:1/nowhere").catch(() => out("nobody there")));
+on("#fetch-gone", () => fetch("https://nowhere.invalid/").catch(() => out("nobody there")));
 on("#xhr-500", () => {
     const xhr = new XMLHttpRequest();
 
