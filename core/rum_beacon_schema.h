@@ -151,6 +151,12 @@ struct rum_beacon_parser_s {
     jmp_buf                     no_memory;
 };
 
+/* bytes; rum_beacon_arena.c */
+#define RUM_BEACON_ARENA       262144
+
+/* yajl's memory comes from the arena too; it leaves by longjmp(no_memory) */
+void rum_beacon_arena_funcs(rum_beacon_parser_t *p, yajl_alloc_funcs *funcs);
+
 extern const rum_beacon_schema_t  rum_beacon_native;
 extern const rum_beacon_schema_t  rum_beacon_web_vitals;
 
