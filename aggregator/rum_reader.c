@@ -123,11 +123,12 @@ rum_reader_destroy(rum_reader_t *r)
 
 
 int
-rum_reader_connect(rum_reader_t *r, const rum_config_t *config)
+rum_reader_connect(rum_reader_t *r, const rum_redis_t *other,
+    const rum_config_t *config)
 {
     rum_reader_close(r);
 
-    if (rum_redis_connect(&r->redis, config) != RUM_OK) {
+    if (rum_redis_connect_beside(&r->redis, other, config) != RUM_OK) {
         return rum_reader_fail(r, r->redis.error);
     }
 

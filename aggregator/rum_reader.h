@@ -42,7 +42,9 @@ typedef struct rum_reader_s  rum_reader_t;
 rum_reader_t *rum_reader_create(void);
 void rum_reader_destroy(rum_reader_t *r);
 
-int rum_reader_connect(rum_reader_t *r, const rum_config_t *config);
+/* to the server that the other connection has */
+int rum_reader_connect(rum_reader_t *r, const rum_redis_t *other,
+    const rum_config_t *config);
 void rum_reader_close(rum_reader_t *r);
 
 /*

@@ -24,29 +24,43 @@ static void rum_redis_fail(rum_redis_t *redis);
 int
 rum_redis_connect(rum_redis_t *redis, const rum_config_t *config)
 {
-    int            rc;
-    rum_address_t  master;
-
     rum_redis_close(redis);
     redis->error[0] = '\0';
 
+    if (config->master != NULL) {
+        return rum_sentinel_connect(redis, config);
+    }
+
+    return rum_redis_enter(redis, config, config->path != NULL
+                                          ? NULL : &config->address);
+}
+
+
+int
+rum_redis_connect_beside(rum_redis_t *redis, const rum_redis_t *other,
+    const rum_config_t *config)
+{
     if (config->master == NULL) {
-        rc = rum_redis_open(redis, config, config->path != NULL
-                                           ? NULL : &config->address);
-        return rc == RUM_OK ? rum_redis_login(redis, config) : RUM_ERROR;
+        return rum_redis_connect(redis, config);
     }
 
-    rc = rum_sentinel_find(redis, config, &master);
+    rum_redis_close(redis);
+    redis->error[0] = '\0';
+    redis->master = other->master;
 
-    if (rc == RUM_OK) {
-        rc = rum_redis_open(redis, config, &master);
+    return rum_redis_enter(redis, config, &redis->master);
+}
+
+
+int
+rum_redis_enter(rum_redis_t *redis, const rum_config_t *config,
+    const rum_address_t *address)
+{
+    if (rum_redis_open(redis, config, address) != RUM_OK) {
+        return RUM_ERROR;
     }
 
-    if (rc == RUM_OK) {
-        rc = rum_redis_login(redis, config);
-    }
-
-    return rc == RUM_OK ? rum_sentinel_check_role(redis) : RUM_ERROR;
+    return rum_redis_login(redis, config);
 }
 
 

@@ -20,6 +20,7 @@ typedef struct {
     rum_tls_t            *tls;          /* NULL: plain */
     uint64_t              timeout;      /* ms */
     uint32_t              pending;      /* replies not taken yet */
+    rum_address_t         master;       /* that the sentinels named */
     char                  error[256];
 } rum_redis_t;
 
@@ -36,10 +37,21 @@ typedef struct {
  * authenticates, selects the database.
  */
 int rum_redis_connect(rum_redis_t *redis, const rum_config_t *config);
+
+/*
+ * The same, to the very server that the other one, which is connected, has:
+ * while a master is replaced, asking again may lead to another one.
+ */
+int rum_redis_connect_beside(rum_redis_t *redis, const rum_redis_t *other,
+    const rum_config_t *config);
 void rum_redis_close(rum_redis_t *redis);
 
 /* only connects, with TLS where that is on; address NULL: the unix socket */
 int rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
+    const rum_address_t *address);
+
+/* the same, and logs in */
+int rum_redis_enter(rum_redis_t *redis, const rum_config_t *config,
     const rum_address_t *address);
 
 /* AUTH; nothing where password is NULL */

@@ -8,61 +8,84 @@
 
 
 static int rum_sentinel_ask(rum_redis_t *redis, const rum_config_t *config,
-    rum_address_t *master);
+    const rum_address_t *sentinel);
+static int rum_sentinel_master(rum_redis_t *redis,
+    const rum_config_t *config);
+static int rum_sentinel_check_role(rum_redis_t *redis);
 static int rum_sentinel_fail(rum_redis_t *redis, const char *error);
 
 
 int
-rum_sentinel_find(rum_redis_t *redis, const rum_config_t *config,
-    rum_address_t *master)
+rum_sentinel_connect(rum_redis_t *redis, const rum_config_t *config)
 {
     int                   rc;
     char                  error[sizeof(redis->error)];
     uint32_t              i;
     const rum_address_t  *sentinel;
 
-    error[0] = '\0';
-
     for (i = 0; i < config->nsentinels; i++) {
         sentinel = &config->sentinels[i];
 
-        rc = rum_redis_open(redis, config, sentinel);
+        rc = rum_sentinel_ask(redis, config, sentinel);
 
         if (rc == RUM_OK) {
-            rc = rum_sentinel_ask(redis, config, master);
+            rc = rum_redis_enter(redis, config, &redis->master);
         }
 
-        rum_redis_close(redis);
+        if (rc == RUM_OK) {
+            rc = rum_sentinel_check_role(redis);
+        }
 
         if (rc == RUM_OK) {
             return RUM_OK;
         }
 
+        rum_redis_close(redis);
+
         snprintf(error, sizeof(error), "sentinel %.64s:%u: %.160s",
                  sentinel->host, sentinel->port, redis->error);
+        memcpy(redis->error, error, sizeof(error));
 
         rum_log(RUM_LOG_INFO, "%s", error);
     }
-
-    snprintf(redis->error, sizeof(redis->error), "%s", error);
 
     return RUM_ERROR;
 }
 
 
+/* the connection is only for the question */
+
 static int
 rum_sentinel_ask(rum_redis_t *redis, const rum_config_t *config,
-    rum_address_t *master)
+    const rum_address_t *sentinel)
 {
-    int64_t      port;
-    redisReply  *reply, *host;
+    int  rc;
 
-    if (rum_redis_auth(redis, config->sentinel_user,
-                       config->sentinel_password)
-        != RUM_OK)
-    {
-        return RUM_ERROR;
+    rc = rum_redis_open(redis, config, sentinel);
+
+    if (rc == RUM_OK) {
+        rc = rum_redis_auth(redis, config->sentinel_user,
+                            config->sentinel_password);
     }
+
+    if (rc == RUM_OK) {
+        rc = rum_sentinel_master(redis, config);
+    }
+
+    rum_redis_close(redis);
+
+    return rc;
+}
+
+
+static int
+rum_sentinel_master(rum_redis_t *redis, const rum_config_t *config)
+{
+    int64_t         port;
+    redisReply     *reply, *host;
+    rum_address_t  *master;
+
+    master = &redis->master;
 
     (void) rum_redis_send(redis, "SENTINEL GET-MASTER-ADDR-BY-NAME %s",
                           config->master);
@@ -96,7 +119,7 @@ rum_sentinel_ask(rum_redis_t *redis, const rum_config_t *config,
 }
 
 
-int
+static int
 rum_sentinel_check_role(rum_redis_t *redis)
 {
     int          master;
@@ -116,8 +139,8 @@ rum_sentinel_check_role(rum_redis_t *redis)
     freeReplyObject(reply);
 
     return master ? RUM_OK
-                  : rum_sentinel_fail(redis, "what the sentinels call the "
-                                      "master is none (yet)");
+                  : rum_sentinel_fail(redis, "what it calls the master is "
+                                      "none (yet)");
 }
 
 

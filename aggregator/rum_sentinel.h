@@ -9,14 +9,10 @@
 #include "rum_redis.h"
 
 /*
- * Asks the sentinels one after the other until one knows.  "redis" is the
- * connection to ask with; it is closed afterwards, and holds the error where
- * none knows.
+ * Asks the sentinels one after the other, until what one of them names can be
+ * connected and says itself that it is a master (ROLE): a sentinel that was
+ * cut off may name the one before.  RUM_ERROR with the last one's error.
  */
-int rum_sentinel_find(rum_redis_t *redis, const rum_config_t *config,
-    rum_address_t *master);
-
-/* whether what was connected is a master; RUM_ERROR with an error */
-int rum_sentinel_check_role(rum_redis_t *redis);
+int rum_sentinel_connect(rum_redis_t *redis, const rum_config_t *config);
 
 #endif /* RUM_SENTINEL_H */

@@ -245,7 +245,7 @@ rum_worker_connect(rum_worker_t *w)
     }
 
     if (w->stale) {
-        if (rum_reader_connect(w->reader, w->config) != RUM_OK) {
+        if (rum_reader_connect(w->reader, &w->redis, w->config) != RUM_OK) {
             return rum_worker_fail(w, rum_reader_error(w->reader));
         }
 

@@ -21,6 +21,10 @@
 #define NGX_HTTP_RUM_DELIVERY_BATCH  16384
 #define NGX_HTTP_RUM_DELIVERY_DELAY  2
 
+/* WAIT and two numbers */
+#define NGX_HTTP_RUM_DELIVERY_WAIT   (64 + 2 * NGX_INT_T_LEN)
+
+
 typedef struct {
     uint32_t                      offset;       /* into the ring's bytes */
     uint32_t                      len:31;
@@ -36,7 +40,8 @@ typedef struct {
 
     ngx_http_rum_ring_entry_t    *entries;
     ngx_uint_t                    mask;         /* entries allocated - 1 */
-    ngx_uint_t                    tail_entry;   /* these three only grow */
+    ngx_uint_t                    tail_entry;   /* these four only grow */
+    ngx_uint_t                    reply_entry;  /* first without a reply */
     ngx_uint_t                    send_entry;   /* first not wholly sent */
     ngx_uint_t                    head_entry;
     size_t                        partial;      /* bytes of it sent */
@@ -65,6 +70,15 @@ typedef struct {
     u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN + 1];
     ngx_uint_t                    npartitions;
     ngx_http_rum_partition_t     *partitions;
+
+    ngx_uint_t                    replicas;     /* that must have it as well */
+    ngx_uint_t                    wait_entry;   /* WAIT is about those before */
+    size_t                        wait_len;
+    size_t                        wait_left;    /* bytes not sent yet */
+    long long                     integer;      /* of the last such reply */
+    u_char                        wait[NGX_HTTP_RUM_DELIVERY_WAIT];
+
+    unsigned                      waiting:1;    /* for the reply to WAIT */
     unsigned                      up:1;         /* counted as a link */
 } ngx_http_rum_delivery_t;
 
@@ -86,6 +100,13 @@ static void ngx_http_rum_delivery_flush_handler(ngx_event_t *ev);
 static void ngx_http_rum_delivery_delay_handler(ngx_event_t *ev);
 static void ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n);
+static void ngx_http_rum_delivery_wait_command(ngx_http_rum_delivery_t *d);
+static void ngx_http_rum_delivery_wait(ngx_http_rum_delivery_t *d);
+static ngx_int_t ngx_http_rum_delivery_wait_send(ngx_http_rum_delivery_t *d,
+    ngx_uint_t replies);
+static void ngx_http_rum_delivery_waited(ngx_http_rum_delivery_t *d);
+static void ngx_http_rum_delivery_release(ngx_http_rum_delivery_t *d,
+    ngx_uint_t up_to);
 static void ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link,
     void *reply);
 static void ngx_http_rum_delivery_ready(ngx_http_rum_link_t *link);
@@ -174,6 +195,9 @@ ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
     link->closed = ngx_http_rum_delivery_closed;
     link->functions = &ngx_http_rum_delivery_functions;
     link->log = cycle->log;
+
+    d->replicas = rmcf->replicas;
+    ngx_http_rum_delivery_wait_command(d);
 
     if (ngx_http_rum_spool_init_process(cycle, rmcf->spool, &d->writer)
         != NGX_OK)
@@ -598,6 +622,12 @@ ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link)
         ngx_del_timer(&d->delay);
     }
 
+    if (d->wait_left != 0
+        && ngx_http_rum_delivery_wait_send(d, 0) != NGX_OK)
+    {
+        return;
+    }
+
     while (link->state == NGX_HTTP_RUM_LINK_READY
            && ring->send_entry != ring->head_entry)
     {
@@ -631,6 +661,8 @@ ngx_http_rum_delivery_flush(ngx_http_rum_link_t *link)
             return;
         }
     }
+
+    ngx_http_rum_delivery_wait(d);
 }
 
 
@@ -670,6 +702,98 @@ ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n)
 
 
 /*
+ * With replicas=N, entries stay until N replicas have them: then they survive
+ * the master, as all that stays is sent again to the next one.  One WAIT is
+ * under way at a time, for all that was sent before it; what is sent
+ * meanwhile is for the next.
+ */
+
+static void
+ngx_http_rum_delivery_wait_command(ngx_http_rum_delivery_t *d)
+{
+    u_char  replicas[NGX_INT_T_LEN], ms[NGX_INT_T_LEN], *p;
+
+    p = ngx_cpymem(d->wait, "*3\r\n", 4);
+    p = ngx_http_rum_link_bulk(p, "WAIT", 4);
+    p = ngx_http_rum_link_bulk(p, (char *) replicas,
+                               ngx_sprintf(replicas, "%ui", d->replicas)
+                               - replicas);
+
+    /* Redis is to say that it has not worked before the link times out */
+
+    p = ngx_http_rum_link_bulk(p, (char *) ms,
+                               ngx_sprintf(ms, "%M",
+                                           d->link.redis->timeout / 2 + 1)
+                               - ms);
+    d->wait_len = p - d->wait;
+}
+
+
+static void
+ngx_http_rum_delivery_wait(ngx_http_rum_delivery_t *d)
+{
+    ngx_http_rum_ring_t  *ring;
+
+    ring = &d->ring;
+
+    if (d->replicas == 0 || d->waiting || ring->partial != 0
+        || ring->send_entry == ring->tail_entry
+        || d->link.state != NGX_HTTP_RUM_LINK_READY)
+    {
+        return;
+    }
+
+    d->waiting = 1;
+    d->wait_entry = ring->send_entry;
+    d->wait_left = d->wait_len;
+    d->integer = -1;
+
+    (void) ngx_http_rum_delivery_wait_send(d, 1);
+}
+
+
+static ngx_int_t
+ngx_http_rum_delivery_wait_send(ngx_http_rum_delivery_t *d,
+    ngx_uint_t replies)
+{
+    ssize_t  n;
+
+    n = ngx_http_rum_link_send(&d->link, d->wait + d->wait_len - d->wait_left,
+                               d->wait_left, replies);
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    d->wait_left -= (size_t) n;
+
+    return (d->wait_left == 0) ? NGX_OK : NGX_AGAIN;
+}
+
+
+/*
+ * Too few replicas mean "not stored yet", as an error does: the next
+ * connection may lead to a better master.
+ */
+
+static void
+ngx_http_rum_delivery_waited(ngx_http_rum_delivery_t *d)
+{
+    d->waiting = 0;
+
+    if (d->integer < (long long) d->replicas) {
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_REDIS_ERRORS, 1);
+        ngx_http_rum_link_close(&d->link, "too few replicas have the events");
+        return;
+    }
+
+    ngx_http_rum_link_works(&d->link);
+    ngx_http_rum_delivery_release(d, d->wait_entry);
+    ngx_http_rum_delivery_wait(d);
+}
+
+
+/*
  * Replies come in the order of the entries.  An error reply (-OOM, -LOADING,
  * -READONLY, -NOAUTH, -MISCONF ...) means "not stored yet": the link is
  * closed, and after the backoff everything from this entry on is sent again.
@@ -678,10 +802,8 @@ ngx_http_rum_delivery_sent(ngx_http_rum_ring_t *ring, size_t n)
 static void
 ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link, void *reply)
 {
-    ngx_http_rum_ring_t        *ring;
-    ngx_http_rum_waiter_t      *waiter;
-    ngx_http_rum_delivery_t    *d;
-    ngx_http_rum_ring_entry_t  *entry;
+    ngx_http_rum_ring_t      *ring;
+    ngx_http_rum_delivery_t  *d;
 
     d = link->owner;
     ring = &d->ring;
@@ -692,33 +814,61 @@ ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link, void *reply)
         return;
     }
 
-    if (ring->tail_entry == ring->send_entry) {
+    if (d->waiting && d->wait_left == 0
+        && ring->reply_entry == d->wait_entry)
+    {
+        ngx_http_rum_delivery_waited(d);
+        return;
+    }
+
+    if (ring->reply_entry == ring->send_entry) {
         ngx_http_rum_link_close(link, "a reply before its command");
         return;
     }
 
-    ngx_http_rum_link_works(link);
+    ring->reply_entry++;
 
-    entry = &ring->entries[ring->tail_entry & ring->mask];
-    waiter = entry->waiter;
-
-    ring->tail_entry++;
-    ring->used -= entry->len;
-
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_STORED, 1);
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, -1);
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK,
-                           entry->spooled ? 0 : -1);
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES, - (ngx_int_t) entry->len);
-
-    if (ring->tail_entry == ring->head_entry) {
-        ngx_http_rum_link_pending(link, 0);
+    if (d->replicas == 0) {
+        ngx_http_rum_link_works(link);
+        ngx_http_rum_delivery_release(d, ring->reply_entry);
     }
+}
 
-    if (waiter != NULL) {
-        waiter->entry = NULL;
-        waiter->stored = 1;
-        waiter->handler(waiter);
+
+/* the entries before are where they should be */
+
+static void
+ngx_http_rum_delivery_release(ngx_http_rum_delivery_t *d, ngx_uint_t up_to)
+{
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_waiter_t      *waiter;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    ring = &d->ring;
+
+    while (ring->tail_entry != up_to) {
+        entry = &ring->entries[ring->tail_entry & ring->mask];
+        waiter = entry->waiter;
+
+        ring->tail_entry++;
+        ring->used -= entry->len;
+
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_STORED, 1);
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_EVENTS, -1);
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK,
+                               entry->spooled ? 0 : -1);
+        ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_BYTES,
+                               - (ngx_int_t) entry->len);
+
+        if (ring->tail_entry == ring->head_entry) {
+            ngx_http_rum_link_pending(&d->link, 0);
+        }
+
+        if (waiter != NULL) {
+            waiter->entry = NULL;
+            waiter->stored = 1;
+            waiter->handler(waiter);
+        }
     }
 }
 
@@ -748,8 +898,12 @@ ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link)
     ring = &d->ring;
 
     ring->send_entry = ring->tail_entry;
+    ring->reply_entry = ring->tail_entry;
     ring->expected = ring->tail_entry;
     ring->partial = 0;
+
+    d->waiting = 0;
+    d->wait_left = 0;
 
     if (d->up) {
         d->up = 0;
@@ -843,6 +997,13 @@ static void *
 ngx_http_rum_delivery_create_integer(const redisReadTask *task,
     long long value)
 {
+    ngx_http_rum_link_t      *link;
+    ngx_http_rum_delivery_t  *d;
+
+    link = task->privdata;
+    d = link->owner;
+    d->integer = value;
+
     return &ngx_http_rum_reply_ok;
 }
 

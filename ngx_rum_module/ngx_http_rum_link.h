@@ -127,7 +127,7 @@ struct ngx_http_rum_link_s {
     socklen_t                           socklen;
     u_char                              text[256];  /* name and host of it */
     ngx_queue_t                         waiting;    /* of who locates */
-    unsigned                            locating:1;
+    unsigned                            locating:1; /* is in it */
     unsigned                            stopped:1;
 };
 
@@ -166,6 +166,25 @@ void ngx_http_rum_link_located(ngx_http_rum_link_t *link,
 
 /* writes a bulk string, as arguments of commands are; returns its end */
 u_char *ngx_http_rum_link_bulk(u_char *p, const char *data, size_t len);
+
+
+/* between the link's own two files */
+
+/* begins anew */
+void ngx_http_rum_link_connect(ngx_http_rum_link_t *link);
+
+/* the socket is, or is not: see for yourself */
+void ngx_http_rum_link_connected(ngx_http_rum_link_t *link);
+
+/* replies to what was sent to be let in; NGX_ERROR: it is closed */
+ngx_int_t ngx_http_rum_link_welcome(ngx_http_rum_link_t *link);
+
+void ngx_http_rum_link_read_handler(ngx_event_t *rev);
+void ngx_http_rum_link_write_handler(ngx_event_t *wev);
+
+/* so long, or what a worker that quits has left */
+ngx_msec_t ngx_http_rum_link_patience(ngx_http_rum_link_t *link,
+    ngx_msec_t timeout);
 
 
 #endif /* NGX_HTTP_RUM_LINK_H */

@@ -420,6 +420,9 @@ ngx_http_rum_redis_param(ngx_conf_t *cf, ngx_http_rum_main_conf_t *rmcf,
         rc = ngx_http_rum_redis_number(&value, 1000, 1000000000,
                                        &rmcf->maxlen);
 
+    } else if (rum_str_is((rum_str_t *) &name, "replicas")) {
+        rc = ngx_http_rum_redis_number(&value, 0, 16, &rmcf->replicas);
+
     } else if (rum_str_is((rum_str_t *) &name, "ring")) {
         size = ngx_parse_size(&value);
 

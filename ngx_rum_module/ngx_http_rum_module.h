@@ -34,6 +34,7 @@ typedef struct {
     ngx_http_rum_redis_t         *redis;        /* rum_redis, or NULL */
     ngx_uint_t                    partitions;
     ngx_uint_t                    maxlen;
+    ngx_uint_t                    replicas;     /* that must have an event */
     size_t                        ring;
 
     ngx_http_rum_spool_t         *spool;        /* NULL: none */

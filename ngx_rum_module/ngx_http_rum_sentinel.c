@@ -3,9 +3,14 @@
  *
  * A link that is to connect is put into "waiting".  The first one begins a
  * round: each sentinel is asked once, from the one on that answered last,
- * until one knows.  Then all who wait connect there; if none knows, all are
- * closed, and come back after their own backoff.  That the master is one is
- * checked by each link itself (ROLE), since a sentinel may be behind.
+ * until one knows.  Then all who wait connect there, and are in "found"; if
+ * none knows, all are closed, and come back after their own backoff.  That the
+ * master is one is checked by each link itself (ROLE), since a sentinel may be
+ * behind.
+ *
+ * Sentinels leave a master that they have replaced, and that still runs, as
+ * it is for some ten seconds: what it acknowledges is thrown away in the end.
+ * So there is a round each second, and links to it are closed.
  */
 
 #include "ngx_http_rum_sentinel.h"
@@ -15,10 +20,14 @@
 #define NGX_HTTP_RUM_SENTINEL_NAME  100
 #define NGX_HTTP_RUM_SENTINEL_ASK   (NGX_HTTP_RUM_SENTINEL_NAME + 80)
 
+#define NGX_HTTP_RUM_SENTINEL_LOOK  1000    /* ms between rounds */
+
 
 typedef struct {
     ngx_http_rum_link_t           link;
+    ngx_event_t                   timer;
     ngx_queue_t                   waiting;      /* of ...link_t.waiting */
+    ngx_queue_t                   found;        /* the same */
     ngx_uint_t                    tries;        /* in this round */
     size_t                        len;
     u_char                        ask[NGX_HTTP_RUM_SENTINEL_ASK];
@@ -29,9 +38,13 @@ typedef struct {
 static ngx_int_t ngx_http_rum_sentinel_add(ngx_conf_t *cf,
     ngx_http_rum_redis_t *sentinels, ngx_str_t *address);
 static void ngx_http_rum_sentinel_locate(ngx_http_rum_link_t *link);
+static void ngx_http_rum_sentinel_timer(ngx_event_t *ev);
+static void ngx_http_rum_sentinel_ask(ngx_http_rum_sentinel_t *s);
 static void ngx_http_rum_sentinel_ready(ngx_http_rum_link_t *link);
 static void ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link,
     void *data);
+static void ngx_http_rum_sentinel_moved(ngx_http_rum_sentinel_t *s,
+    const ngx_sockaddr_t *sockaddr, socklen_t socklen);
 static ngx_int_t ngx_http_rum_sentinel_address(const redisReply *reply,
     ngx_sockaddr_t *sockaddr, socklen_t *socklen);
 static void ngx_http_rum_sentinel_closed(ngx_http_rum_link_t *link);
@@ -180,6 +193,7 @@ ngx_http_rum_sentinel_init_process(ngx_cycle_t *cycle,
 
     ngx_memzero(s, sizeof(ngx_http_rum_sentinel_t));
     ngx_queue_init(&s->waiting);
+    ngx_queue_init(&s->found);
 
     link = &s->link;
     link->redis = redis->sentinels;
@@ -200,16 +214,40 @@ ngx_http_rum_sentinel_init_process(ngx_cycle_t *cycle,
     p = ngx_http_rum_link_bulk(p, (char *) redis->master.data,
                                redis->master.len);
     s->len = p - s->ask;
+
+    s->timer.handler = ngx_http_rum_sentinel_timer;
+    s->timer.data = &link->dummy;
+    s->timer.log = cycle->log;
+    s->timer.cancelable = 1;
+
+    /* the timer's log looks there, and the link has not been started */
+
+    link->dummy.fd = (ngx_socket_t) -1;
+    link->dummy.data = link;
+
+    ngx_add_timer(&s->timer, NGX_HTTP_RUM_SENTINEL_LOOK);
 }
 
 
 void
 ngx_http_rum_sentinel_exit_process(void)
 {
-    if (ngx_http_rum_sentinel.asking) {
-        ngx_http_rum_link_stop(&ngx_http_rum_sentinel.link);
-        ngx_http_rum_sentinel.asking = 0;
+    ngx_http_rum_sentinel_t  *s;
+
+    s = &ngx_http_rum_sentinel;
+
+    if (s->len == 0) {
+        return;
     }
+
+    if (s->timer.timer_set) {
+        ngx_del_timer(&s->timer);
+    }
+
+    ngx_http_rum_link_stop(&s->link);
+
+    s->asking = 0;
+    s->len = 0;
 }
 
 
@@ -230,13 +268,45 @@ ngx_http_rum_sentinel_locate(ngx_http_rum_link_t *link)
     /* what the last one said did not help: it may be cut off */
 
     if (link->failures > 1) {
+        ngx_http_rum_link_stop(&s->link);
         s->link.addr = (s->link.addr + 1) % s->link.redis->naddrs;
     }
 
+    ngx_http_rum_sentinel_ask(s);
+}
+
+
+static void
+ngx_http_rum_sentinel_timer(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_http_rum_link_t      *link;
+    ngx_http_rum_sentinel_t  *s;
+
+    c = ev->data;
+    link = c->data;
+    s = link->owner;
+
+    if (!s->asking && !ngx_queue_empty(&s->found)) {
+        ngx_http_rum_sentinel_ask(s);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_RUM_SENTINEL_LOOK);
+}
+
+
+static void
+ngx_http_rum_sentinel_ask(ngx_http_rum_sentinel_t *s)
+{
     s->asking = 1;
     s->tries = 0;
 
-    (void) ngx_http_rum_link_start(&s->link);
+    if (s->link.state == NGX_HTTP_RUM_LINK_READY) {
+        ngx_http_rum_sentinel_ready(&s->link);
+
+    } else {
+        (void) ngx_http_rum_link_start(&s->link);
+    }
 }
 
 
@@ -290,9 +360,10 @@ ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link, void *data)
     port.len = reply->element[1]->len;
 
     ngx_http_rum_link_works(link);
-    ngx_http_rum_link_stop(link);
 
     s->asking = 0;
+
+    ngx_http_rum_sentinel_moved(s, &sockaddr, socklen);
 
     for ( ;; ) {
         waiter = ngx_http_rum_sentinel_next(s);
@@ -300,7 +371,38 @@ ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link, void *data)
             break;
         }
 
+        /* there it stays until it is disconnected */
+
+        ngx_queue_insert_tail(&s->found, &waiter->waiting);
+        waiter->locating = 1;
+
         ngx_http_rum_link_located(waiter, &sockaddr, socklen, &host, &port);
+    }
+}
+
+
+/* who is elsewhere comes back by way of "waiting" */
+
+static void
+ngx_http_rum_sentinel_moved(ngx_http_rum_sentinel_t *s,
+    const ngx_sockaddr_t *sockaddr, socklen_t socklen)
+{
+    ngx_queue_t          *q, *next;
+    ngx_http_rum_link_t  *link;
+
+    for (q = ngx_queue_head(&s->found);
+         q != ngx_queue_sentinel(&s->found);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        link = ngx_queue_data(q, ngx_http_rum_link_t, waiting);
+
+        if (ngx_cmp_sockaddr(&link->sockaddr.sockaddr, link->socklen,
+                             (struct sockaddr *) sockaddr, socklen, 1)
+            != NGX_OK)
+        {
+            ngx_http_rum_link_close(link, "is not the master any more");
+        }
     }
 }
 
@@ -377,6 +479,13 @@ ngx_http_rum_sentinel_closed(ngx_http_rum_link_t *link)
     ngx_http_rum_sentinel_t  *s;
 
     s = link->owner;
+
+    /* nobody waits: it is opened again for the next round */
+
+    if (!s->asking) {
+        ngx_http_rum_link_stop(link);
+        return;
+    }
 
     if (++s->tries < link->redis->naddrs) {
         (void) ngx_http_rum_link_start(link);

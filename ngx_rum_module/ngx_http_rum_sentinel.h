@@ -1,9 +1,8 @@
 /*
  * Sentinel: where the master is.  "rum_redis sentinel:NAME HOST:PORT ..."
- * makes every link of the worker ask here before it connects, so that they
- * all follow the master when it moves.  The sentinels are asked one after
- * the other over a link of their own, which is open only while one of them
- * is asked.  Used by ngx_http_rum_module.c; nothing here blocks.
+ * makes every link of the worker ask here before it connects, and closes it
+ * when the master moves.  The sentinels are asked one after the other over a
+ * link of their own.  Used by ngx_http_rum_module.c; nothing here blocks.
  *
  * The sentinels are entered by name at the start of nginx, as rum_redis is;
  * what they answer must be an address.

@@ -109,6 +109,9 @@ my %only = (
     ],
 );
 
+# "replicas=" of rum_redis
+is(as('rum-nginx', 'WAIT', 0, 1), 'done', 'rum-nginx may wait for replicas');
+
 for my $user (sort keys %rules) {
     for my $command (@everybody, @{ $only{$user} }) {
         like(as($user, @$command), qr/^NOPERM/, "$user: no @$command");

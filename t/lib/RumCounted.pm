@@ -42,13 +42,14 @@ sub request {
         2 ** ($n % $per_page), $more // '');
 }
 
-# all that Redis has is in the rollups; the aggregator's figures
+# All that Redis has is in the rollups; the aggregator's figures.  Each question
+# is a new one: an answer is given again for a second.
 sub settled {
     my ($nginx) = @_;
     my $events = -1;
 
     return wait_for(sub {
-        my $s = $nginx->json('/status') or return;
+        my $s = $nginx->json('/status?limit=' . $nginx->next_limit) or return;
         my $done = !$s->{module}{ring}{events}
                    && defined $s->{aggregator}{lag}
                    && $s->{aggregator}{lag} == 0

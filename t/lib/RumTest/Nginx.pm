@@ -240,11 +240,13 @@ sub figures {
     my ($self, $target) = @_;
     my $r;
 
-    $self->{asked} = ($self->{asked} || 0) % 9000 + 1;
-    $r = $self->get(($target || '/status') . "?limit=$self->{asked}");
+    $r = $self->get(($target || '/status') . '?limit=' . $self->next_limit);
 
     return eval { RumTest::json_decode($r->{body})->{module} };
 }
+
+# one that was not asked with for long
+sub next_limit { return $_[0]{asked} = ($_[0]{asked} || 0) % 9000 + 1 }
 
 # One request over HTTP/2 without TLS, by curl; nginx(h2 => 1).
 sub h2 {
