@@ -39,14 +39,15 @@ Q = $(if $(V),,@)
 
 
 .PHONY: all
-all: module aggregator agent
+all: module aggregator agent dashboard
 
 .PHONY: help
 help:
 	@echo 'make            build the module and the aggregator into $(BUILD)/'
 	@echo 'make run        show it working: Redis, nginx and the aggregator,'
 	@echo '                fed with beacons; PORT=8080, Ctrl-C ends it'
-	@echo 'make agent-size how large the browser agent is'
+	@echo 'make agent-size, make dashboard-size'
+	@echo '                how large the browser agent and the dashboard are'
 	@echo 'make replay     send beacons to URL=http://127.0.0.1:8080/rum/beacon'
 	@echo 'make test       all tests, then the same under ASan and UBSan'
 	@echo 'make test-plain, make asan'
@@ -178,6 +179,36 @@ agent-size: agent
 	@cd $(AGENT_NPM) && npm run -s size
 
 
+# ------------------------------------------------------------- dashboard
+#
+# as the agent
+
+DASHBOARD_NPM  = $(BUILD)/dashboard-npm
+DASHBOARD_SRC := $(shell find dashboard -type f)
+
+$(DASHBOARD_NPM)/node_modules: dashboard/package.json \
+    dashboard/package-lock.json dashboard/.npmrc | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	@echo '  npm   $@'
+	@cp $^ $(@D)
+	$(Q)cd $(@D) && npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+$(BUILD)/dashboard/index.html: $(DASHBOARD_SRC) $(DASHBOARD_NPM)/node_modules
+	@echo '  node  $@'
+	@rm -rf $(DASHBOARD_NPM)/src $(DASHBOARD_NPM)/test $(DASHBOARD_NPM)/dist
+	@cp -r dashboard/. $(DASHBOARD_NPM)
+	$(Q)cd $(DASHBOARD_NPM) && npm run -s check && npm run -s build
+	@rm -rf $(@D)
+	@cp -r $(DASHBOARD_NPM)/dist $(@D)
+
+.PHONY: dashboard dashboard-size
+dashboard: $(BUILD)/dashboard/index.html ; @:
+
+dashboard-size: dashboard
+	@cd $(DASHBOARD_NPM) && npm run -s size
+
+
 # --------------------------------------------------------------- fuzzers
 
 FUZZ_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -297,6 +328,8 @@ install-files:
 	$(INSTALL) -m 755 $(AGGREGATOR) $(DESTDIR)$(PREFIX)/bin/rum-aggregator
 	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/agent \
 	    $(BUILD)/agent/*
+	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/dashboard \
+	    $(BUILD)/dashboard/*
 	$(INSTALL) -m 644 conf/mod-http-rum.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-http-rum.conf
 	$(INSTALL) -m 644 conf/rum-aggregator.service \

@@ -84,6 +84,7 @@ my $out = output('make', '-C', top(), 'install-files', "DESTDIR=$dest",
 for my $file (qw(/usr/lib/nginx/modules/ngx_http_rum_module.so
                  /usr/bin/rum-aggregator /etc/ngx_rum/aggregator.conf
                  /usr/share/ngx_rum/agent/rum.js
+                 /usr/share/ngx_rum/dashboard/index.html
                  /usr/share/nginx/modules-available/mod-http-rum.conf
                  /lib/systemd/system/rum-aggregator.service))
 {

@@ -1,0 +1,62 @@
+/*
+ * What there is to look at: metrics with their units and thresholds, sites,
+ * and the dimensions of the site.
+ */
+
+import { address, type Round } from "./api";
+import type { Metric } from "./types";
+
+export const VITALS = ["lcp", "inp", "cls", "fcp", "ttfb"];
+
+export const catalog = {
+    metrics: new Map<string, Metric>(),
+    sites: [] as string[],
+
+    /* dimension -> its metrics and counters, of the site */
+    dimensions: new Map<string, string[]>(),
+};
+
+/* those that have a page of their own */
+const DETAILS = new Set([
+    "error", "host", "action", "event", "speed", "lcp_target", "lcp_url",
+    "inp_target", "cls_target",
+]);
+
+interface Lists {
+    metrics?: Metric[];
+    sites?: string[];
+    dimensions?: { dimension: string; metrics: string[] }[];
+}
+
+export const loadCatalog = async (round: Round): Promise<void> => {
+    const [metrics, sites] = await Promise.all([
+        round.ask<Lists>(address({ list: "metrics" })),
+        round.ask<Lists>(address({ list: "sites" })),
+    ]);
+
+    catalog.metrics = new Map(metrics.metrics?.map((metric) => [metric.name, metric]));
+    catalog.sites = sites.sites ?? [];
+};
+
+export const loadDimensions = async (round: Round, site: string): Promise<void> => {
+    const { dimensions } = await round.ask<Lists>(address({ list: "dimensions", site }));
+
+    catalog.dimensions = new Map(dimensions?.map(({ dimension, metrics }) => [dimension, metrics]));
+};
+
+/* dimensions that visitors are told apart by: no details, no pairs */
+export const visitorDimensions = (): string[] =>
+    [...catalog.dimensions.keys()].filter((name) =>
+        name !== "all" && !name.includes(",") && !DETAILS.has(name));
+
+export const metricName = (name: string): string =>
+    VITALS.includes(name) || /^(fid|dns|tcp|tls|tti|tbt)$/.test(name) ? name.toUpperCase()
+        : name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+export const thresholds = (metric: string): [good: number, poor: number] | undefined => {
+    const { good, poor } = catalog.metrics.get(metric) ?? {};
+
+    return good !== undefined && poor !== undefined ? [good, poor] : undefined;
+};
+
+export const unit = (metric: string): string => catalog.metrics.get(metric)?.unit ?? "";

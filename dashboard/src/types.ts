@@ -1,0 +1,87 @@
+/*
+ * What the status location answers (docs/status-api.md), as far as the
+ * dashboard reads it.
+ */
+
+export type Numbers = Record<string, number | null>;
+
+export interface Histogram {
+    scale: number;
+    zero_count: number;
+    offset: number;
+    counts: number[];
+}
+
+/* how much a quantile has changed since the span before, and how sure that is */
+export interface Change {
+    diff: number;
+    low: number;
+    high: number;
+}
+
+export interface ErrorSample {
+    type?: string;
+    message?: string;
+    source?: string;
+    line?: number;
+    col?: number;
+    stack?: string;
+    page?: string;
+    browser?: string;
+    first_seen?: number;
+    last_seen?: number;
+}
+
+/* one value of the dimension: figures by name, p75 or views, and more */
+export interface Group {
+    value: string;
+    histogram?: Histogram;
+    series?: Record<string, (number | null)[]>;
+    compare?: Numbers;
+    change?: Record<string, Change>;
+    error?: ErrorSample;
+    [figure: string]: unknown;
+}
+
+export interface Rows {
+    unit?: string;
+    total_groups: number;
+    groups: Group[];
+}
+
+export interface SiteAnswer {
+    site: string;
+    limited?: boolean;
+    metrics?: Record<string, Rows>;
+    counters?: Rows;
+}
+
+export interface Answer extends SiteAnswer {
+    generated_at: number;
+    by?: string;
+    from: number;
+    to: number;
+    resolution: number;
+    steps?: number[];
+    compare?: { from: number; to: number };
+    version?: string;
+    module?: Record<string, Numbers>;
+    aggregator?: Record<string, number | boolean | null>;
+    total_sites?: number;
+    sites?: SiteAnswer[];
+}
+
+/* list=metrics */
+export interface Metric {
+    name: string;
+    unit: string;
+    description: string;
+    good?: number;
+    poor?: number;
+}
+
+export const number = (group: Group | undefined, figure: string): number | undefined => {
+    const value = group?.[figure];
+
+    return typeof value === "number" ? value : undefined;
+};
