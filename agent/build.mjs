@@ -21,7 +21,7 @@ const bundle = (entry, name, format, full) => build({
     entryPoints: [`src/${entry}.ts`],
     outfile: `dist/${name}`,
     bundle: true,
-    minify: !process.env.RUM_READABLE,
+    minify: true,
     sourcemap: true,
     format,
     target: "es2022",

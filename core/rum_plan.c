@@ -1,6 +1,7 @@
 /*
- * Planning the reads of an answer, step by step.  What is done with the
- * replies is in rum_plan_reply.c.
+ * Planning the reads of an answer, step by step.  Which windows a span takes
+ * is in rum_plan_span.c, which rollup a question in rum_plan_where.c, and
+ * what is done with the replies in rum_plan_reply.c.
  */
 
 #include <stdlib.h>
@@ -10,33 +11,34 @@
 #define RUM_PLAN_KEY           8192     /* more than the longest key */
 
 
-static void rum_plan_span(rum_plan_t *plan, uint64_t now);
-static int rum_plan_dimension(rum_plan_t *plan);
 static int rum_plan_next_name(rum_plan_t *plan, rum_read_t *read);
 static int rum_plan_next_index(rum_plan_t *plan, rum_read_t *read);
 static int rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read);
 static int rum_plan_next_session(rum_plan_t *plan, rum_read_t *read);
+static int rum_plan_next_sample(rum_plan_t *plan, rum_read_t *read);
+static uint32_t rum_plan_parts(const rum_plan_t *plan, uint32_t site);
 static int rum_plan_read_column(const rum_report_site_t *site,
     uint32_t column);
 static int rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     rum_command_t *command);
 static int rum_plan_sessions_command(rum_plan_t *plan,
-    const rum_read_t *read, rum_key_t *key);
+    const rum_read_t *read, rum_key_t *key, int *argc);
 static int rum_plan_key(rum_plan_t *plan, const rum_key_t *key);
 static int rum_plan_begin_index(rum_plan_t *plan);
 static int rum_plan_begin_rollups(rum_plan_t *plan);
+static int rum_plan_begin_steps(rum_plan_t *plan, uint32_t columns);
 static int rum_plan_begin_sessions(rum_plan_t *plan);
 static int rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site);
 
 
 static const char *const  rum_plan_commands[] = {
     "SMEMBERS", "HGETALL", "XINFO", "EXISTS", "SMEMBERS", "HGETALL",
-    "PFCOUNT"
+    "PFCOUNT", "HGETALL"
 };
 
 static const rum_key_e  rum_plan_keys[] = {
     RUM_KEY_SITES, RUM_KEY_HEALTH, RUM_KEY_EVENTS, RUM_KEY_LEASE,
-    RUM_KEY_INDEX, RUM_KEY_ROLLUP, RUM_KEY_SESSIONS
+    RUM_KEY_INDEX, RUM_KEY_ROLLUP, RUM_KEY_SESSIONS, RUM_KEY_ERROR
 };
 
 
@@ -56,7 +58,7 @@ rum_plan_create(const rum_query_t *query, uint32_t partitions, uint64_t now)
 
     plan->report = rum_report_create(query);
 
-    if (plan->report == NULL || rum_plan_dimension(plan) != RUM_OK) {
+    if (plan->report == NULL || rum_plan_rollups(plan) != RUM_OK) {
         rum_plan_destroy(plan);
         return NULL;
     }
@@ -78,103 +80,9 @@ rum_plan_destroy(rum_plan_t *plan)
         rum_report_destroy(plan->report);
     }
 
+    free(plan->left);
     free(plan->keys);
     free(plan);
-}
-
-
-static void
-rum_plan_span(rum_plan_t *plan, uint64_t now)
-{
-    uint64_t           begin;
-    rum_report_t      *report;
-    rum_resolution_e   res;
-
-    report = plan->report;
-
-    if (plan->query->format == RUM_QUERY_PROMETHEUS) {
-        plan->windows[0].res = RUM_RES_TOTAL;
-        plan->windows[0].start = 0;
-        plan->nwindows = 1;
-        return;
-    }
-
-    res = plan->query->seconds <= RUM_PLAN_MINUTES ? RUM_RES_MINUTE
-          : plan->query->seconds <= RUM_PLAN_HOURS ? RUM_RES_HOUR
-          : RUM_RES_DAY;
-
-    begin = now > plan->query->seconds ? now - plan->query->seconds : 0;
-
-    report->resolution = rum_resolution_seconds[res];
-    report->from = rum_window_start(res, begin);
-    report->to = rum_window_start(res, now) + report->resolution;
-
-    /* the longest span in days is less than RUM_PLAN_WINDOWS */
-
-    plan->nwindows = rum_plan_cover(report->from, report->to, res,
-                                    plan->windows, RUM_PLAN_WINDOWS);
-}
-
-
-int
-rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
-    rum_window_t *windows, int max)
-{
-    int       n;
-    uint32_t  width;
-    unsigned  wide;
-
-    for (n = 0; from < to; n++) {
-
-        if (n == max) {
-            return RUM_FULL;
-        }
-
-        for (wide = RUM_RES_DAY; wide > res; wide--) {
-            width = rum_resolution_seconds[wide];
-
-            if (from % width == 0 && to - from >= width) {
-                break;
-            }
-        }
-
-        windows[n].res = wide;
-        windows[n].start = from;
-
-        from += rum_resolution_seconds[wide];
-    }
-
-    return n;
-}
-
-
-/* escaping is the same everywhere: take it from a key */
-
-static int
-rum_plan_dimension(rum_plan_t *plan)
-{
-    int        len, prefix;
-    rum_key_t  key;
-
-    memset(&key, 0, sizeof(rum_key_t));
-    key.type = RUM_KEY_INDEX;
-
-    prefix = rum_key_write(&key, plan->dimension_data,
-                           sizeof(plan->dimension_data));
-
-    key.site = plan->query->by;
-
-    len = rum_key_write(&key, plan->dimension_data,
-                        sizeof(plan->dimension_data));
-
-    if (prefix < 0 || len < 0) {
-        return RUM_ERROR;
-    }
-
-    plan->dimension.data = plan->dimension_data + prefix;
-    plan->dimension.len = len - prefix;
-
-    return RUM_OK;
 }
 
 
@@ -186,7 +94,8 @@ rum_plan_next(rum_plan_t *plan, rum_read_t *read, rum_command_t *command)
         rum_plan_next_name,
         rum_plan_next_index,
         rum_plan_next_rollup,
-        rum_plan_next_session
+        rum_plan_next_session,
+        rum_plan_next_sample
     };
 
     while (plan->outcome == RUM_PLAN_RUNNING && !plan->asked) {
@@ -298,6 +207,7 @@ rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read)
             if (++next->window == plan->nwindows) {
                 next->window = 0;
                 next->column++;
+                next->sequence++;
             }
         }
 
@@ -314,6 +224,8 @@ rum_plan_read_column(const rum_report_site_t *site, uint32_t column)
     return column < site->nmetrics || site->counters[column - site->nmetrics];
 }
 
+
+/* for each row all of the span, then the parts of it that are wanted */
 
 static int
 rum_plan_next_session(rum_plan_t *plan, rum_read_t *read)
@@ -337,6 +249,44 @@ rum_plan_next_session(rum_plan_t *plan, rum_read_t *read)
 
         if (++next->partition == plan->partitions) {
             next->partition = 0;
+
+            if (++next->part == rum_plan_parts(plan, read->site)) {
+                next->part = 0;
+                next->row++;
+            }
+        }
+
+        if (read->part != RUM_PART_EARLIER || plan->query->compare) {
+            return RUM_OK;
+        }
+    }
+
+    return RUM_DECLINED;
+}
+
+
+/* of the rows that are errors */
+
+static int
+rum_plan_next_sample(rum_plan_t *plan, rum_read_t *read)
+{
+    rum_read_t  *next;
+
+    next = &plan->next;
+
+    while (plan->samples && next->site < plan->report->nsites) {
+
+        if (next->row == plan->report->sites[next->site].rows.n) {
+            next->row = 0;
+            next->site++;
+            continue;
+        }
+
+        *read = *next;
+        read->type = RUM_READ_SAMPLE;
+
+        if (++next->partition == plan->partitions) {
+            next->partition = 0;
             next->row++;
         }
 
@@ -347,11 +297,19 @@ rum_plan_next_session(rum_plan_t *plan, rum_read_t *read)
 }
 
 
+static uint32_t
+rum_plan_parts(const rum_plan_t *plan, uint32_t site)
+{
+    return plan->report->sites[site].session_steps
+           ? RUM_PART_STEPS + plan->report->nsteps : RUM_PART_STEPS;
+}
+
+
 static int
 rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     rum_command_t *command)
 {
-    int                 i, first, rc;
+    int                 i, first, fields, rc;
     rum_key_t           key;
     rum_report_site_t  *site;
 
@@ -362,9 +320,13 @@ rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     if (read->type >= RUM_READ_INDEX) {
         site = &plan->report->sites[read->site];
         key.site = site->name;
-        key.dimension = plan->query->by;
+        key.dimension = plan->rollup ? plan->rollup->name : plan->query->by;
         key.res = plan->windows[read->window].res;
         key.start = plan->windows[read->window].start;
+
+        if (read->type == RUM_READ_SAMPLE) {
+            key.value = site->rows.groups[read->row]->value;
+        }
 
         if (read->type == RUM_READ_ROLLUP) {
             key.metric = read->column < site->nmetrics
@@ -379,7 +341,10 @@ rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     command->argv = plan->argv;
     command->argvlen = plan->argvlen;
 
-    plan->argv[command->argc++] = rum_plan_commands[read->type];
+    fields = read->type == RUM_READ_ROLLUP && plan->filter.field.len;
+
+    plan->argv[command->argc++] = fields ? "HMGET"
+                                         : rum_plan_commands[read->type];
 
     if (read->type == RUM_READ_LAG) {
         plan->argv[command->argc++] = "GROUPS";
@@ -392,8 +357,7 @@ rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     }
 
     if (read->type == RUM_READ_SESSIONS) {
-        rc = rum_plan_sessions_command(plan, read, &key);
-        command->argc += plan->nwindows;
+        rc = rum_plan_sessions_command(plan, read, &key, &command->argc);
 
     } else {
         plan->argvlen[first] = 0;
@@ -409,23 +373,49 @@ rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
         plan->used += plan->argvlen[i];
     }
 
+    /* one value, and whether there are more than are counted one by one */
+
+    if (fields) {
+        plan->argv[i] = (const char *) plan->filter.field.data;
+        plan->argvlen[i++] = plan->filter.field.len;
+        plan->argv[i] = RUM_OTHER;
+        plan->argvlen[i++] = sizeof(RUM_OTHER) - 1;
+        command->argc = i;
+    }
+
     return rc;
 }
 
 
 static int
 rum_plan_sessions_command(rum_plan_t *plan, const rum_read_t *read,
-    rum_key_t *key)
+    rum_key_t *key, int *argc)
 {
-    int       rc;
-    size_t    before;
-    uint32_t  i;
+    int                  rc;
+    size_t               before;
+    uint32_t             i;
+    const rum_window_t  *window;
 
     key->value = plan->report->sites[read->site].rows.groups[read->row]->value;
 
+    /* by the values of another dimension there are none */
+
+    if (plan->filter.field.len) {
+        key->value = plan->filter.field;
+    }
+
     for (i = 0; i < plan->nwindows; i++) {
-        key->res = plan->windows[i].res;
-        key->start = plan->windows[i].start;
+        window = &plan->windows[i];
+
+        if (window->earlier != (read->part == RUM_PART_EARLIER)
+            || (read->part >= RUM_PART_STEPS
+                && window->step != read->part - RUM_PART_STEPS))
+        {
+            continue;
+        }
+
+        key->res = window->res;
+        key->start = window->start;
 
         before = plan->used;
 
@@ -434,7 +424,7 @@ rum_plan_sessions_command(rum_plan_t *plan, const rum_read_t *read,
             return rc;
         }
 
-        plan->argvlen[i + 1] = plan->used - before;
+        plan->argvlen[(*argc)++] = plan->used - before;
     }
 
     return RUM_OK;
@@ -485,9 +475,20 @@ rum_plan_step(rum_plan_t *plan)
 
     case RUM_STEP_NAMES:
         rc = rum_plan_begin_index(plan);
+
+        if (plan->query->list == RUM_LIST_SITES) {
+            plan->outcome = RUM_PLAN_DONE;
+            return;
+        }
+
         break;
 
     case RUM_STEP_INDEX:
+        if (plan->query->list != RUM_LIST_NONE) {
+            plan->outcome = RUM_PLAN_DONE;
+            return;
+        }
+
         rc = rum_plan_begin_rollups(plan);
         break;
 
@@ -495,7 +496,11 @@ rum_plan_step(rum_plan_t *plan)
         rc = rum_plan_begin_sessions(plan);
         break;
 
-    default:
+    case RUM_STEP_SESSIONS:
+        rc = RUM_OK;
+        break;
+
+    default:                            /* RUM_STEP_SAMPLES */
         plan->outcome = RUM_PLAN_DONE;
         return;
     }
@@ -523,18 +528,18 @@ rum_plan_begin_rollups(rum_plan_t *plan)
 {
     int                  rc;
     uint64_t             reads;
-    uint32_t             i, k;
+    uint32_t             i, k, columns;
     rum_report_t        *report;
     rum_report_site_t   *site;
 
     report = plan->report;
 
-    if (plan->indexed && !plan->found) {
-        return rum_plan_refuse(plan, "by",
-                               "there is no rollup by this dimension");
+    rc = rum_plan_choose(plan);
+    if (rc != RUM_OK) {
+        return rc;
     }
 
-    reads = 0;
+    columns = 0;
 
     for (i = 0; i < report->nsites; i++) {
         site = &report->sites[i];
@@ -545,10 +550,11 @@ rum_plan_begin_rollups(rum_plan_t *plan)
         }
 
         for (k = 0; k < site->nmetrics + RUM_COUNTER_LAST; k++) {
-            reads += rum_plan_read_column(site, k);
+            columns += rum_plan_read_column(site, k);
         }
     }
 
+    reads = columns;
     reads *= (uint64_t) plan->nwindows * plan->partitions;
 
     if (reads > RUM_PLAN_READS_MAX) {
@@ -559,7 +565,41 @@ rum_plan_begin_rollups(rum_plan_t *plan)
                                "have to be read");
     }
 
+    rc = rum_plan_begin_steps(plan, columns);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
     return rum_report_begin(report);
+}
+
+
+/* how many reads make a step of a column whole */
+
+static int
+rum_plan_begin_steps(rum_plan_t *plan, uint32_t columns)
+{
+    uint32_t  i, k, steps;
+
+    steps = plan->report->nsteps;
+
+    if (steps == 0 || columns == 0) {
+        return RUM_OK;
+    }
+
+    plan->left = malloc((size_t) columns * steps * sizeof(uint32_t));
+    if (plan->left == NULL) {
+        return RUM_ERROR;
+    }
+
+    for (i = 0; i < columns; i++) {
+        for (k = 0; k < steps; k++) {
+            plan->left[i * steps + k] = plan->step_windows[k]
+                                        * plan->partitions;
+        }
+    }
+
+    return RUM_OK;
 }
 
 
@@ -575,6 +615,7 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
     uint32_t            i, counters, held;
     rum_str_t           sessions = rum_string(RUM_SESSIONS);
     rum_str_t           first, second;
+    const rum_str_t    *dimension;
     const rum_query_t  *query;
 
     query = plan->query;
@@ -588,7 +629,10 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
 
     counters = 0;
 
-    held = rum_detail_counters(&query->by);
+    /* without an index there is no rollup, but there may be one day */
+
+    dimension = plan->rollup ? &plan->rollup->name : &query->by;
+    held = rum_detail_counters(dimension);
 
     for (i = 0; i < RUM_COUNTER_LAST; i++) {
         site->counters[i] = (held >> i & 1)
@@ -596,10 +640,16 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
         counters += site->counters[i];
     }
 
-    site->sessions = query->format == RUM_QUERY_JSON
+    site->sessions = query->format != RUM_QUERY_PROMETHEUS
                      && rum_query_wants(query, &sessions)
-                     && !rum_str_is(&query->by, "page")
-                     && !rum_query_pair(query, &first, &second);
+                     && !rum_str_is(dimension, "page")
+                     && rum_pair_split(dimension, &first, &second) != RUM_OK
+                     && rum_detail_find(dimension) == RUM_DETAIL_LAST;
+
+    /* of each step only where there is one row: the others are too many */
+
+    site->session_steps = site->sessions && plan->report->nsteps > 0
+                          && rum_str_is(&query->by, RUM_ALL);
 
     /* the values of the dimension come from a rollup */
 
@@ -616,7 +666,7 @@ rum_plan_begin_sessions(rum_plan_t *plan)
 {
     int       rc;
     uint32_t  i;
-    uint64_t  reads;
+    uint64_t  reads, samples;
 
     rc = rum_report_arrange(plan->report);
     if (rc != RUM_OK) {
@@ -624,14 +674,28 @@ rum_plan_begin_sessions(rum_plan_t *plan)
     }
 
     reads = 0;
+    samples = 0;
 
     for (i = 0; i < plan->report->nsites; i++) {
         if (plan->report->sites[i].sessions) {
             reads += plan->report->sites[i].rows.n;
         }
+
+        samples += plan->report->sites[i].rows.n;
     }
 
-    reads *= (uint64_t) plan->nwindows * plan->partitions;
+    /* the windows of a step are read once for it and once for the span */
+
+    reads *= (uint64_t) plan->nwindows * plan->partitions
+             * (plan->report->nsteps ? 2 : 1);
+
+    plan->samples = plan->query->format == RUM_QUERY_JSON
+                    && rum_detail_find(&plan->query->by) == RUM_DETAIL_ERROR;
+
+    if (plan->samples && samples * plan->partitions > RUM_PLAN_READS_MAX) {
+        return rum_plan_refuse(plan, "limit", "is too high, the samples of "
+                               "more than 20000 errors would have to be read");
+    }
 
     if (reads > RUM_PLAN_READS_MAX) {
         return rum_plan_refuse(plan, "limit", "is too high, the sessions of "

@@ -1,8 +1,8 @@
 /*
  * What to read from Redis to answer a question, and in which order: names
  * first (sites and, for the overview, the aggregators' health), then what
- * each site's index knows, then the rollups, and last the sessions of the
- * rows that are shown.  Each step waits for the one before it.
+ * each site's index knows, then the rollups, and last the sessions and the
+ * samples of the rows that are shown.  Each step waits for the one before it.
  *
  * No I/O: whoever owns the plan sends the commands it asks for, in that
  * order or any other, and hands back each reply with its read.
@@ -21,13 +21,21 @@
 #define RUM_PLAN_READS_MAX     20000    /* keys of one answer */
 #define RUM_PLAN_WINDOWS       1024
 
-/* spans up to these are answered from minutes, from hours, else from days */
+/*
+ * Minutes and hours are kept so long, if nothing else is configured: what
+ * began earlier is answered from coarser windows.
+ */
 #define RUM_PLAN_MINUTES       (6 * 3600)
 #define RUM_PLAN_HOURS         (35 * 86400)
+
+/* hours at the edges of a longer span cost more than they tell */
+#define RUM_PLAN_HOURS_SPAN    (14 * 86400)
 
 typedef struct {
     rum_resolution_e       res;
     uint64_t               start;
+    uint32_t               step;        /* of the series */
+    unsigned               earlier:1;   /* of the span to compare with */
 } rum_window_t;
 
 typedef enum {
@@ -36,9 +44,15 @@ typedef enum {
     RUM_READ_LAG,                       /* XINFO GROUPS */
     RUM_READ_LEASE,                     /* EXISTS */
     RUM_READ_INDEX,                     /* SMEMBERS */
-    RUM_READ_ROLLUP,                    /* HGETALL */
-    RUM_READ_SESSIONS                   /* PFCOUNT, all windows */
+    RUM_READ_ROLLUP,                    /* HGETALL, or HMGET */
+    RUM_READ_SESSIONS,                  /* PFCOUNT, of some windows */
+    RUM_READ_SAMPLE                     /* HGETALL */
 } rum_read_e;
+
+/* which sessions: of the span, of the earlier one, of a step and so on */
+#define RUM_PART_ALL           0
+#define RUM_PART_EARLIER       1
+#define RUM_PART_STEPS         2
 
 /* what a reply answers; opaque to the owner of the plan */
 typedef struct {
@@ -46,9 +60,35 @@ typedef struct {
     uint32_t               partition;
     uint32_t               site;
     uint32_t               column;      /* a metric, then the counters */
+    uint32_t               sequence;    /* of the columns of all sites */
     uint32_t               window;
     uint32_t               row;
+    uint32_t               part;        /* RUM_PART_ALL ... */
 } rum_read_t;
+
+/* a rollup that would answer the question */
+typedef struct {
+    rum_str_t              name;        /* the dimension, or a pair */
+    rum_str_t              index;       /* as the index writes it */
+    unsigned char          data[512];   /* of both */
+    unsigned               found:1;     /* in some site's index */
+} rum_plan_rollup_t;
+
+/* which fields of the rollup count, and for which value */
+typedef enum {
+    RUM_SHOW_FIELD = 0,
+    RUM_SHOW_FIRST,                     /* of the pair */
+    RUM_SHOW_SECOND,
+    RUM_SHOW_ALL                        /* "*" */
+} rum_plan_show_e;
+
+typedef struct {
+    rum_plan_show_e        show;
+    rum_str_t              field;       /* the one to read; empty: all */
+    const rum_str_t       *second;      /* of the pair must be this; or NULL */
+    rum_str_t              first;       /* the pair begins so; or empty */
+    unsigned char          data[4 * RUM_QUERY_VALUE_MAX];
+} rum_plan_filter_t;
 
 /* as hiredis' redisFormatCommandArgv() takes it; until the next one */
 typedef struct {
@@ -82,7 +122,8 @@ typedef enum {
     RUM_STEP_NAMES = 0,
     RUM_STEP_INDEX,
     RUM_STEP_ROLLUPS,
-    RUM_STEP_SESSIONS
+    RUM_STEP_SESSIONS,
+    RUM_STEP_SAMPLES
 } rum_step_e;
 
 typedef struct {
@@ -98,13 +139,18 @@ typedef struct {
     rum_read_t             next;        /* of this step */
     uint32_t               outstanding; /* reads without a reply */
 
-    rum_str_t              dimension;   /* "by" as the index writes it */
-    unsigned char          dimension_data[512];
+    uint32_t               nrollups;
+    rum_plan_rollup_t      rollups[2];
+    rum_plan_rollup_t     *rollup;      /* the one that is read */
+    rum_plan_filter_t      filter;
 
     unsigned               asked:1;     /* all reads of this step */
     unsigned               health:1;    /* to be read */
-    unsigned               indexed:1;   /* some site has an index ... */
-    unsigned               found:1;     /* ... and some has "by" in it */
+    unsigned               indexed:1;   /* some site has an index */
+    unsigned               samples:1;   /* of errors: to be read */
+
+    uint32_t              *left;        /* reads of each column's step */
+    uint32_t               step_windows[RUM_PLAN_WINDOWS];
 
     uint32_t               nwindows;
     rum_window_t           windows[RUM_PLAN_WINDOWS];
@@ -112,8 +158,8 @@ typedef struct {
     size_t                 used;        /* of keys */
     size_t                 size;
     char                  *keys;
-    const char            *argv[RUM_PLAN_WINDOWS + 2];
-    size_t                 argvlen[RUM_PLAN_WINDOWS + 2];
+    const char            *argv[RUM_PLAN_WINDOWS + 4];
+    size_t                 argvlen[RUM_PLAN_WINDOWS + 4];
 } rum_plan_t;
 
 /* now is Unix seconds; the query must outlive the plan; NULL: no memory */
@@ -139,7 +185,23 @@ rum_plan_e rum_plan_reply(rum_plan_t *plan, const rum_read_t *read,
 int rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
     rum_window_t *windows, int max);
 
-/* what the two files of the plan share */
+/* what the files of the plan share */
+
+/* from the question's span to windows; may refuse */
+void rum_plan_span(rum_plan_t *plan, uint64_t now);
+
+/* the rollups that would do, the first is preferred; RUM_ERROR: too long */
+int rum_plan_rollups(rum_plan_t *plan);
+
+/* the rollup that is there, and what of it is shown; RUM_DECLINED: refused */
+int rum_plan_choose(rum_plan_t *plan);
+
+/*
+ * The value that a field of the rollup counts for, perhaps in scratch (as
+ * large as the field); RUM_DECLINED if it counts for none.
+ */
+int rum_plan_value(const rum_plan_t *plan, const rum_str_t *field,
+    rum_str_t *value, unsigned char *scratch);
 
 /* all reads of a step were asked and answered: on to the next */
 void rum_plan_step(rum_plan_t *plan);

@@ -1,73 +1,60 @@
 /*
  * Parsing of the status location's query string: one pass that decodes and
- * splits, one function per parameter that checks its value.
+ * splits, then what the parameters must be together.  What each of them may
+ * be alone is in rum_query_values.c.
  */
 
 #include "rum_query.h"
 #include "rum_keys.h"
 #include "rum_text.h"
 
-#define RUM_QUERY_LIMIT        100
+#define RUM_QUERY_LIMIT        100      /* rows, if nothing else is said */
+
+/* what a parameter does not go with */
+#define RUM_NOT_TOTAL          1        /* format=prometheus */
+#define RUM_NOT_CSV            2
+#define RUM_NOT_LIST           4
 
 typedef struct {
     rum_str_t             name;
-    int                 (*handler)(rum_query_t *q, rum_str_t *value);
+    rum_query_handler_pt  handler;
+    unsigned              not;
 } rum_query_parameter_t;
 
 
 static int rum_query_parameter(rum_query_t *q, rum_str_t *name,
     rum_str_t *value, uint32_t *seen);
+static int rum_query_together(rum_query_t *q, uint32_t seen);
+static int rum_query_span(rum_query_t *q, uint32_t seen);
+static int rum_query_dimensions(rum_query_t *q);
+static int rum_query_blame(rum_query_t *q, const char *parameter,
+    const char *error);
+static int rum_query_given(uint32_t seen, const char *parameter);
 static int rum_query_decode(rum_query_t *q, const unsigned char *p,
     const unsigned char *last, rum_str_t *decoded);
 static int rum_query_hex(unsigned char c);
-static int rum_query_site(rum_query_t *q, rum_str_t *value);
-static int rum_query_metric(rum_query_t *q, rum_str_t *value);
-static int rum_query_by(rum_query_t *q, rum_str_t *value);
-static int rum_query_last(rum_query_t *q, rum_str_t *value);
-static int rum_query_q(rum_query_t *q, rum_str_t *value);
-static int rum_query_buckets(rum_query_t *q, rum_str_t *value);
-static int rum_query_limit(rum_query_t *q, rum_str_t *value);
-static int rum_query_sort(rum_query_t *q, rum_str_t *value);
-static int rum_query_format(rum_query_t *q, rum_str_t *value);
-static int rum_query_quantile(const rum_str_t *text, uint32_t *quantile);
-static int rum_query_number(const rum_str_t *text, uint32_t *number);
-static int rum_query_next(rum_str_t *list, rum_str_t *item);
-static int rum_query_decline(rum_query_t *q, const char *error);
 
 
 static const rum_query_parameter_t  rum_query_parameters[] = {
-    { rum_string("site"), rum_query_site },
-    { rum_string("metric"), rum_query_metric },
-    { rum_string("by"), rum_query_by },
-    { rum_string("last"), rum_query_last },
-    { rum_string("q"), rum_query_q },
-    { rum_string("buckets"), rum_query_buckets },
-    { rum_string("limit"), rum_query_limit },
-    { rum_string("sort"), rum_query_sort },
-    { rum_string("format"), rum_query_format }
+    { rum_string("site"), rum_query_site, 0 },
+    { rum_string("metric"), rum_query_metric, RUM_NOT_LIST },
+    { rum_string("by"), rum_query_by, RUM_NOT_LIST },
+    { rum_string("where"), rum_query_where, RUM_NOT_TOTAL|RUM_NOT_LIST },
+    { rum_string("last"), rum_query_last, RUM_NOT_LIST },
+    { rum_string("from"), rum_query_from, RUM_NOT_TOTAL|RUM_NOT_LIST },
+    { rum_string("to"), rum_query_to, RUM_NOT_TOTAL|RUM_NOT_LIST },
+    { rum_string("step"), rum_query_step, RUM_NOT_TOTAL|RUM_NOT_LIST },
+    { rum_string("compare"), rum_query_compare, RUM_NOT_TOTAL|RUM_NOT_LIST },
+    { rum_string("q"), rum_query_q, RUM_NOT_LIST },
+    { rum_string("buckets"), rum_query_buckets, RUM_NOT_CSV|RUM_NOT_LIST },
+    { rum_string("limit"), rum_query_limit, 0 },
+    { rum_string("sort"), rum_query_sort, RUM_NOT_LIST },
+    { rum_string("format"), rum_query_format, 0 },
+    { rum_string("list"), rum_query_list, RUM_NOT_TOTAL|RUM_NOT_CSV }
 };
 
 #define RUM_QUERY_PARAMETERS                                                  \
     (sizeof(rum_query_parameters) / sizeof(rum_query_parameters[0]))
-
-
-static const struct {
-    rum_str_t             name;
-    rum_query_sort_e      sort;
-} rum_query_sorts[] = {
-    { rum_string("count"), RUM_SORT_COUNT },
-    { rum_string("value"), RUM_SORT_VALUE },
-    { rum_string("sum"), RUM_SORT_SUM },
-    { rum_string("mean"), RUM_SORT_MEAN },
-    { rum_string("min"), RUM_SORT_MIN },
-    { rum_string("max"), RUM_SORT_MAX },
-    { rum_string("good"), RUM_SORT_GOOD },
-    { rum_string("needs_improvement"), RUM_SORT_NEEDS_IMPROVEMENT },
-    { rum_string("poor"), RUM_SORT_POOR }
-};
-
-#define RUM_QUERY_SORTS                                                       \
-    (sizeof(rum_query_sorts) / sizeof(rum_query_sorts[0]))
 
 
 int
@@ -130,10 +117,12 @@ rum_query_parse(rum_query_t *q, const rum_str_t *args)
         p = stop < end ? stop + 1 : end;
     }
 
-    q->overview = q->site.len == 0 && q->nmetrics == 0
+    q->overview = q->site.len == 0 && q->nmetrics == 0 && q->nwheres == 0
+                  && q->list == RUM_LIST_NONE
+                  && q->format != RUM_QUERY_CSV
                   && rum_str_is(&q->by, RUM_ALL);
 
-    return RUM_OK;
+    return rum_query_together(q, seen);
 }
 
 
@@ -148,7 +137,9 @@ rum_query_parameter(rum_query_t *q, rum_str_t *name, rum_str_t *value,
             continue;
         }
 
-        if (*seen & (1u << i)) {
+        if ((*seen & (1u << i))
+            && rum_query_parameters[i].handler != rum_query_where)
+        {
             return rum_query_decline(q, "is given twice");
         }
 
@@ -158,6 +149,145 @@ rum_query_parameter(rum_query_t *q, rum_str_t *name, rum_str_t *value,
     }
 
     return rum_query_decline(q, "is not a parameter");
+}
+
+
+/* each parameter is right, are they so together? */
+
+static int
+rum_query_together(rum_query_t *q, uint32_t seen)
+{
+    unsigned    what;
+    uint32_t    i;
+    const char *error;
+
+    what = 0;
+    error = NULL;
+
+    if (q->format == RUM_QUERY_PROMETHEUS) {
+        what = RUM_NOT_TOTAL;
+        error = "does not go with format=prometheus";
+
+    } else if (q->list != RUM_LIST_NONE) {
+        what = RUM_NOT_LIST;
+        error = "does not go with list";
+    }
+
+    if (q->format == RUM_QUERY_CSV) {
+        what = RUM_NOT_CSV;
+        error = "does not go with format=csv";
+    }
+
+    for (i = 0; i < RUM_QUERY_PARAMETERS; i++) {
+        if ((seen & (1u << i)) && (rum_query_parameters[i].not & what)) {
+            q->parameter = rum_query_parameters[i].name;
+            return rum_query_decline(q, error);
+        }
+    }
+
+    if (rum_query_span(q, seen) != RUM_OK) {
+        return RUM_DECLINED;
+    }
+
+    return rum_query_dimensions(q);
+}
+
+
+static int
+rum_query_span(rum_query_t *q, uint32_t seen)
+{
+    if (!rum_query_given(seen, "from")) {
+        return rum_query_given(seen, "to")
+               ? rum_query_blame(q, "to", "needs from") : RUM_OK;
+    }
+
+    if (rum_query_given(seen, "last")) {
+        return rum_query_blame(q, "last", "does not go with from");
+    }
+
+    rum_str_null(&q->last);
+
+    if (q->to == 0) {
+        return RUM_OK;
+    }
+
+    if (q->to <= q->from) {
+        return rum_query_blame(q, "to", "is not after from");
+    }
+
+    if (q->to - q->from > RUM_QUERY_LAST_MAX) {
+        return rum_query_blame(q, "from", "is more than 1000d before to");
+    }
+
+    return RUM_OK;
+}
+
+
+/* rollups are of two dimensions at most: those of "by" and of "where" */
+
+static int
+rum_query_dimensions(rum_query_t *q)
+{
+    uint32_t   i, n;
+    rum_str_t  by[2];
+
+    n = 0;
+
+    if (rum_query_pair(q, &by[0], &by[1])) {
+        n = 2;
+
+    } else if (!rum_str_is(&q->by, RUM_ALL)) {
+        by[0] = q->by;
+        by[1] = q->by;
+        n = 1;
+    }
+
+    for (i = 0; i < q->nwheres; i++) {
+        if (n > 0 && (rum_str_eq(&q->wheres[i].dimension, &by[0])
+                      || rum_str_eq(&q->wheres[i].dimension, &by[1])))
+        {
+            continue;
+        }
+
+        if (++n > 2) {
+            return rum_query_blame(q, "where", "makes it three dimensions, "
+                                   "and rollups have two at most");
+        }
+
+        if (n == 1) {
+            by[0] = q->wheres[i].dimension;
+            by[1] = q->wheres[i].dimension;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* parameter is a static text, too */
+
+static int
+rum_query_blame(rum_query_t *q, const char *parameter, const char *error)
+{
+    q->parameter.data = (unsigned char *) parameter;
+    q->parameter.len = strlen(parameter);
+
+    return rum_query_decline(q, error);
+}
+
+
+static int
+rum_query_given(uint32_t seen, const char *parameter)
+{
+    uint32_t  i;
+
+    for (i = 0; i < RUM_QUERY_PARAMETERS; i++) {
+        if (rum_str_is(&rum_query_parameters[i].name, parameter)) {
+            break;
+        }
+    }
+
+    return (seen & (1u << i)) != 0;
 }
 
 
@@ -219,380 +349,7 @@ rum_query_hex(unsigned char c)
 }
 
 
-static int
-rum_query_site(rum_query_t *q, rum_str_t *value)
-{
-    if (value->len == 0 || value->len > RUM_LEN_VALUE) {
-        return rum_query_decline(q, "is not the name of a site");
-    }
-
-    q->site = *value;
-
-    return RUM_OK;
-}
-
-
-/* kept sorted and unique, so that equal questions are equal */
-
-static int
-rum_query_metric(rum_query_t *q, rum_str_t *value)
-{
-    int        cmp;
-    uint32_t   i;
-    rum_str_t  item;
-
-    while (rum_query_next(value, &item)) {
-
-        if (!rum_metric_name_valid(&item)
-            && rum_counter_find(&item) == RUM_COUNTER_LAST
-            && !rum_str_is(&item, RUM_SESSIONS))
-        {
-            return rum_query_decline(q, "is not a list of metric names");
-        }
-
-        cmp = 1;
-
-        for (i = q->nmetrics; i > 0; i--) {
-            cmp = rum_text_compare(&q->metrics[i - 1], &item);
-            if (cmp <= 0) {
-                break;
-            }
-        }
-
-        if (q->nmetrics > 0 && cmp == 0) {
-            continue;
-        }
-
-        if (q->nmetrics == RUM_QUERY_METRICS) {
-            return rum_query_decline(q, "has more than 64 metrics");
-        }
-
-        memmove(&q->metrics[i + 1], &q->metrics[i],
-                (q->nmetrics - i) * sizeof(rum_str_t));
-        q->metrics[i] = item;
-        q->nmetrics++;
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_by(rum_query_t *q, rum_str_t *value)
-{
-    rum_str_t  first, second;
-
-    q->by = *value;
-
-    if (!rum_query_pair(q, &first, &second)) {
-        first = *value;
-        second = *value;
-    }
-
-    if (first.len == 0 || first.len > RUM_LEN_NAME
-        || second.len == 0 || second.len > RUM_LEN_NAME
-        || memchr(second.data, ',', second.len) != NULL)
-    {
-        return rum_query_decline(q, "is not a dimension or a pair of them");
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_last(rum_query_t *q, rum_str_t *value)
-{
-    uint32_t   n, unit;
-    rum_str_t  digits;
-
-    if (value->len < 2) {
-        goto invalid;
-    }
-
-    switch (value->data[value->len - 1]) {
-
-    case 'm':
-        unit = 60;
-        break;
-
-    case 'h':
-        unit = 3600;
-        break;
-
-    case 'd':
-        unit = 86400;
-        break;
-
-    default:
-        goto invalid;
-    }
-
-    digits.data = value->data;
-    digits.len = value->len - 1;
-
-    if (rum_query_number(&digits, &n) != RUM_OK || n == 0) {
-        goto invalid;
-    }
-
-    if (n > RUM_QUERY_LAST_MAX / unit) {
-        return rum_query_decline(q, "is longer than 1000d");
-    }
-
-    q->last = *value;
-    q->seconds = n * unit;
-
-    return RUM_OK;
-
-invalid:
-
-    return rum_query_decline(q, "is not a span such as 5m, 1h or 7d");
-}
-
-
-static int
-rum_query_q(rum_query_t *q, rum_str_t *value)
-{
-    uint32_t   quantile, i;
-    rum_str_t  item;
-
-    q->nquantiles = 0;
-
-    while (rum_query_next(value, &item)) {
-
-        if (rum_query_quantile(&item, &quantile) != RUM_OK) {
-            return rum_query_decline(q, "is not a list of quantiles from 0 "
-                                     "to 100, such as 50,95,99.9");
-        }
-
-        for (i = 0; i < q->nquantiles; i++) {
-            if (q->quantiles[i] == quantile) {
-                break;
-            }
-        }
-
-        if (i < q->nquantiles) {
-            continue;
-        }
-
-        if (q->nquantiles == RUM_QUERY_QUANTILES) {
-            return rum_query_decline(q, "has more than 16 quantiles");
-        }
-
-        q->quantiles[q->nquantiles++] = quantile;
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_buckets(rum_query_t *q, rum_str_t *value)
-{
-    if (!rum_str_is(value, "0") && !rum_str_is(value, "1")) {
-        return rum_query_decline(q, "is neither 0 nor 1");
-    }
-
-    q->buckets = value->data[0] == '1';
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_limit(rum_query_t *q, rum_str_t *value)
-{
-    uint32_t  n;
-
-    if (rum_query_number(value, &n) != RUM_OK
-        || n == 0 || n > RUM_QUERY_LIMIT_MAX)
-    {
-        return rum_query_decline(q, "is not a number from 1 to 10000");
-    }
-
-    q->limit = n;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_sort(rum_query_t *q, rum_str_t *value)
-{
-    size_t         i;
-    rum_str_t      key, number;
-    rum_counter_e  counter;
-
-    key = *value;
-    q->descending = 0;
-
-    if (key.len > 0 && key.data[0] == '-') {
-        q->descending = 1;
-        key.data++;
-        key.len--;
-    }
-
-    for (i = 0; i < RUM_QUERY_SORTS; i++) {
-        if (rum_str_eq(&key, &rum_query_sorts[i].name)) {
-            q->sort = rum_query_sorts[i].sort;
-            return RUM_OK;
-        }
-    }
-
-    counter = rum_counter_find(&key);
-    if (counter != RUM_COUNTER_LAST) {
-        q->sort = RUM_SORT_COUNTER;
-        q->sort_by = counter;
-        return RUM_OK;
-    }
-
-    if (key.len > 1 && key.data[0] == 'p') {
-        number.data = key.data + 1;
-        number.len = key.len - 1;
-
-        if (rum_query_quantile(&number, &q->sort_by) == RUM_OK) {
-            q->sort = RUM_SORT_QUANTILE;
-            return RUM_OK;
-        }
-    }
-
-    return rum_query_decline(q, "is not one of count, value, sum, mean, min, "
-                             "max, good, needs_improvement, poor, p75, "
-                             "beacons, views, errors, entrances, bounces, "
-                             "requests, bytes, actions, events, visits, "
-                             "conversions, with - before it for the "
-                             "largest first");
-}
-
-
-static int
-rum_query_format(rum_query_t *q, rum_str_t *value)
-{
-    if (rum_str_is(value, "json")) {
-        q->format = RUM_QUERY_JSON;
-        return RUM_OK;
-    }
-
-    if (rum_str_is(value, "prometheus")) {
-        q->format = RUM_QUERY_PROMETHEUS;
-        return RUM_OK;
-    }
-
-    return rum_query_decline(q, "is neither json nor prometheus");
-}
-
-
-/* "99.9" becomes 99900 */
-
-static int
-rum_query_quantile(const rum_str_t *text, uint32_t *quantile)
-{
-    uint32_t              n, unit;
-    rum_str_t             part;
-    const unsigned char  *dot, *p, *last;
-
-    if (text->len == 0) {
-        return RUM_DECLINED;
-    }
-
-    last = text->data + text->len;
-    dot = memchr(text->data, '.', text->len);
-
-    part.data = text->data;
-    part.len = (dot ? dot : last) - text->data;
-
-    if (rum_query_number(&part, &n) != RUM_OK || n > 100) {
-        return RUM_DECLINED;
-    }
-
-    n *= 1000;
-
-    if (dot != NULL) {
-        unit = 1000;
-
-        if (dot + 1 == last) {
-            return RUM_DECLINED;
-        }
-
-        for (p = dot + 1; p < last; p++) {
-            unit /= 10;
-
-            if (*p < '0' || *p > '9' || unit == 0) {
-                return RUM_DECLINED;
-            }
-
-            n += (*p - '0') * unit;
-        }
-    }
-
-    if (n > 100000) {
-        return RUM_DECLINED;
-    }
-
-    *quantile = n;
-
-    return RUM_OK;
-}
-
-
-static int
-rum_query_number(const rum_str_t *text, uint32_t *number)
-{
-    size_t    i;
-    uint32_t  n;
-
-    if (text->len == 0 || text->len > 9) {
-        return RUM_DECLINED;
-    }
-
-    n = 0;
-
-    for (i = 0; i < text->len; i++) {
-        if (text->data[i] < '0' || text->data[i] > '9') {
-            return RUM_DECLINED;
-        }
-
-        n = n * 10 + (text->data[i] - '0');
-    }
-
-    *number = n;
-
-    return RUM_OK;
-}
-
-
-/*
- * The next item of a comma-separated list, which is used up; an empty item
- * is an item.  A used-up list has no data.
- */
-
-static int
-rum_query_next(rum_str_t *list, rum_str_t *item)
-{
-    unsigned char  *comma;
-
-    if (list->data == NULL) {
-        return 0;
-    }
-
-    item->data = list->data;
-    comma = list->len ? memchr(list->data, ',', list->len) : NULL;
-
-    if (comma == NULL) {
-        item->len = list->len;
-        rum_str_null(list);
-        return 1;
-    }
-
-    item->len = comma - list->data;
-    list->data = comma + 1;
-    list->len -= item->len + 1;
-
-    return 1;
-}
-
-
-static int
+int
 rum_query_decline(rum_query_t *q, const char *error)
 {
     q->error = error;
@@ -607,7 +364,14 @@ rum_query_eq(const rum_query_t *a, const rum_query_t *b)
     uint32_t  i;
 
     if (a->format != b->format
+        || a->list != b->list
+        || a->from != b->from
+        || a->to != b->to
         || a->seconds != b->seconds
+        || a->step != b->step
+        || a->compare != b->compare
+        || a->previous != b->previous
+        || a->shift != b->shift
         || a->limit != b->limit
         || a->sort != b->sort
         || a->sort_by != b->sort_by
@@ -615,6 +379,7 @@ rum_query_eq(const rum_query_t *a, const rum_query_t *b)
         || a->buckets != b->buckets
         || a->nmetrics != b->nmetrics
         || a->nquantiles != b->nquantiles
+        || a->nwheres != b->nwheres
         || !rum_str_eq(&a->site, &b->site)
         || !rum_str_eq(&a->by, &b->by)
         || !rum_str_eq(&a->last, &b->last))
@@ -624,6 +389,14 @@ rum_query_eq(const rum_query_t *a, const rum_query_t *b)
 
     for (i = 0; i < a->nmetrics; i++) {
         if (!rum_str_eq(&a->metrics[i], &b->metrics[i])) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < a->nwheres; i++) {
+        if (!rum_str_eq(&a->wheres[i].dimension, &b->wheres[i].dimension)
+            || !rum_str_eq(&a->wheres[i].value, &b->wheres[i].value))
+        {
             return 0;
         }
     }

@@ -1,7 +1,8 @@
 /*
- * The report's inside: names, the hash table of groups, adding up.  The order
- * of the rows is in rum_report_rows.c, how they are written out in
- * rum_report_json.c and rum_report_prometheus.c.
+ * The report's inside: names, the hash table of groups, adding up.  Series,
+ * the earlier span and samples are in rum_report_series.c, the order of the
+ * rows in rum_report_rows.c; rum_report_json.c, rum_report_csv.c and
+ * rum_report_prometheus.c write them out.
  */
 
 #include <stdlib.h>
@@ -9,37 +10,21 @@
 #include "rum_report.h"
 
 #define RUM_REPORT_CHAINS      64
-#define RUM_REPORT_NUMBER_MAX  1e15     /* sums of these fit into 64 bits */
 
 
-static void rum_report_free_site(rum_report_site_t *site);
-static void rum_report_free_group(rum_report_group_t *group,
-    uint32_t nmetrics);
+static void rum_report_free_site(const rum_report_t *report,
+    rum_report_site_t *site);
+static void rum_report_free_histogram(rum_histogram_t *h);
+static int rum_report_compare_index(const void *one, const void *two);
 static int rum_report_compare_metric(const rum_report_metric_t *metric,
     const rum_metric_t *known, const rum_str_t *name);
-static int rum_report_copy(rum_report_t *report, rum_str_t *dst,
-    const rum_str_t *src);
+static void rum_report_add(int64_t *sum, int64_t n);
 static int rum_report_is_integer(const rum_str_t *packed);
-static int rum_report_group(rum_report_t *report, rum_report_site_t *site,
-    const rum_str_t *value, rum_report_group_t **group);
 static int rum_report_new_group(rum_report_t *report,
     rum_report_site_t *site, const rum_str_t *value, uint32_t hash,
     rum_report_group_t **group);
 static int rum_report_grow(rum_report_t *report, rum_report_site_t *site);
 static uint32_t rum_report_hash(const rum_str_t *value);
-static int rum_report_number(const rum_str_t *text, double *number);
-
-
-const rum_str_t  rum_health_names[RUM_HEALTH_LAST] = {
-    rum_string("events"),
-    rum_string("duplicates"),
-    rum_string("lost"),
-    rum_string("late"),
-    rum_string("rejected"),
-    rum_string("replaced"),
-    rum_string("forgotten"),
-    rum_string("other")
-};
 
 
 rum_report_t *
@@ -73,7 +58,7 @@ rum_report_destroy(rum_report_t *report)
     uint32_t  i;
 
     for (i = 0; i < report->nsites; i++) {
-        rum_report_free_site(&report->sites[i]);
+        rum_report_free_site(report, &report->sites[i]);
     }
 
     free(report->sites);
@@ -84,12 +69,17 @@ rum_report_destroy(rum_report_t *report)
 
 
 static void
-rum_report_free_site(rum_report_site_t *site)
+rum_report_free_site(const rum_report_t *report, rum_report_site_t *site)
 {
     uint32_t  i;
 
     for (i = 0; i < site->ngroups; i++) {
-        rum_report_free_group(site->groups[i], site->nmetrics);
+        rum_report_free_group(site->groups[i], site->nmetrics,
+                              report->nsteps);
+    }
+
+    for (i = 0; i < site->nindex; i++) {
+        free(site->index[i].data);
     }
 
     for (i = 0; i < site->nmetrics; i++) {
@@ -102,24 +92,52 @@ rum_report_free_site(rum_report_site_t *site)
     free(site->groups);
     free(site->chains);
     free(site->rows.groups);
+    free(site->index);
+}
+
+
+void
+rum_report_free_group(rum_report_group_t *group, uint32_t nmetrics,
+    uint32_t nsteps)
+{
+    uint32_t  i, k;
+
+    for (i = 0; group->histograms != NULL && i < 2 * nmetrics; i++) {
+        rum_report_free_histogram(group->histograms[i]);
+    }
+
+    for (i = 0; group->series != NULL && i < nmetrics; i++) {
+        for (k = 0; group->series[i] != NULL && k < nsteps; k++) {
+            rum_report_free_histogram(group->series[i]->points[k].histogram);
+        }
+
+        free(group->series[i]);
+    }
+
+    for (i = 0; i <= RUM_COUNTER_LAST; i++) {
+        free(group->steps[i]);
+    }
+
+    for (i = 0; group->sample != NULL && i < RUM_SAMPLE_LAST; i++) {
+        free(group->sample->fields[i].data);
+    }
+
+    free(group->sample);
+    free(group->series);
+    free(group->earlier);
+    free(group->histograms);
+    free(group->value.data);
+    free(group);
 }
 
 
 static void
-rum_report_free_group(rum_report_group_t *group, uint32_t nmetrics)
+rum_report_free_histogram(rum_histogram_t *h)
 {
-    uint32_t  i;
-
-    for (i = 0; group->histograms != NULL && i < nmetrics; i++) {
-        if (group->histograms[i] != NULL) {
-            rum_histogram_free(group->histograms[i]);
-            free(group->histograms[i]);
-        }
+    if (h != NULL) {
+        rum_histogram_free(h);
+        free(h);
     }
-
-    free(group->histograms);
-    free(group->value.data);
-    free(group);
 }
 
 
@@ -230,7 +248,7 @@ rum_report_cut_sites(rum_report_t *report)
     report->total_sites = report->nsites;
 
     while (report->nsites > report->query->limit) {
-        rum_report_free_site(&report->sites[--report->nsites]);
+        rum_report_free_site(report, &report->sites[--report->nsites]);
     }
 }
 
@@ -258,6 +276,68 @@ rum_report_begin(rum_report_t *report)
 }
 
 
+int
+rum_report_add_index(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *entry)
+{
+    uint32_t    size;
+    rum_str_t  *index;
+
+    if (site->nindex == RUM_REPORT_INDEX
+        || entry->len > RUM_REPORT_VALUE_MAX
+        || report->memory > RUM_REPORT_MEMORY)
+    {
+        return RUM_DECLINED;
+    }
+
+    if (site->nindex == site->index_size) {
+        size = site->index_size ? 2 * site->index_size : RUM_REPORT_CHAINS;
+
+        index = realloc(site->index, size * sizeof(rum_str_t));
+        if (index == NULL) {
+            return RUM_ERROR;
+        }
+
+        site->index = index;
+        site->index_size = size;
+    }
+
+    return rum_report_copy(report, &site->index[site->nindex++], entry);
+}
+
+
+/* partitions say the same: in order, each once */
+
+void
+rum_report_order_index(rum_report_site_t *site)
+{
+    uint32_t  i, n;
+
+    if (site->nindex > 1) {
+        qsort(site->index, site->nindex, sizeof(rum_str_t),
+              rum_report_compare_index);
+    }
+
+    for (i = 0, n = 0; i < site->nindex; i++) {
+        if (n > 0 && rum_str_eq(&site->index[n - 1], &site->index[i])) {
+            free(site->index[i].data);
+            continue;
+        }
+
+        site->index[n++] = site->index[i];
+    }
+
+    site->nindex = n;
+}
+
+
+static int
+rum_report_compare_index(const void *one, const void *two)
+{
+    return rum_text_compare(one, two);
+}
+
+
 /* as the index and the answer are ordered: known metrics, then by name */
 
 static int
@@ -276,7 +356,7 @@ rum_report_compare_metric(const rum_report_metric_t *metric,
 }
 
 
-static int
+int
 rum_report_copy(rum_report_t *report, rum_str_t *dst, const rum_str_t *src)
 {
     dst->len = 0;
@@ -299,11 +379,10 @@ rum_report_copy(rum_report_t *report, rum_str_t *dst, const rum_str_t *src)
 
 int
 rum_report_histogram(rum_report_t *report, rum_report_site_t *site,
-    uint32_t metric, const rum_str_t *value, const rum_str_t *packed)
+    uint32_t metric, const rum_report_place_t *place, const rum_str_t *value,
+    const rum_str_t *packed)
 {
     int                  rc;
-    size_t               size;
-    rum_histogram_t     *h;
     rum_report_group_t  *group;
 
     rc = rum_histogram_decode(&report->scratch, packed->data, packed->len);
@@ -317,22 +396,48 @@ rum_report_histogram(rum_report_t *report, rum_report_site_t *site,
         return rc;
     }
 
-    h = group->histograms[metric];
+    if (place->earlier) {
+        metric += site->nmetrics;
 
-    if (h == NULL) {
-        h = malloc(sizeof(rum_histogram_t));
-        if (h == NULL) {
+    } else if (report->nsteps > 0) {
+        if (group->series == NULL) {
+            group->series = calloc(site->nmetrics,
+                                   sizeof(rum_report_series_t *));
+            if (group->series == NULL) {
+                return RUM_ERROR;
+            }
+
+            report->memory += site->nmetrics * sizeof(rum_report_series_t *);
+        }
+
+        return rum_report_point(report, group, metric, place);
+    }
+
+    return rum_report_merge(report, &group->histograms[metric],
+                            &report->scratch);
+}
+
+
+int
+rum_report_merge(rum_report_t *report, rum_histogram_t **h,
+    const rum_histogram_t *src)
+{
+    int     rc;
+    size_t  size;
+
+    if (*h == NULL) {
+        *h = malloc(sizeof(rum_histogram_t));
+        if (*h == NULL) {
             return RUM_ERROR;
         }
 
-        rum_histogram_init(h);
-        group->histograms[metric] = h;
+        rum_histogram_init(*h);
         report->memory += sizeof(rum_histogram_t);
     }
 
-    size = h->size;
+    size = (*h)->size;
 
-    rc = rum_histogram_merge(h, &report->scratch);
+    rc = rum_histogram_merge(*h, src);
 
     if (rc == RUM_ERROR) {
         return rc;
@@ -342,7 +447,7 @@ rum_report_histogram(rum_report_t *report, rum_report_site_t *site,
         report->unreadable++;
     }
 
-    report->memory += h->size - size;
+    report->memory += (*h)->size - size;
 
     return report->memory > RUM_REPORT_MEMORY ? RUM_FULL : RUM_OK;
 }
@@ -350,13 +455,15 @@ rum_report_histogram(rum_report_t *report, rum_report_site_t *site,
 
 int
 rum_report_counter(rum_report_t *report, rum_report_site_t *site,
-    rum_counter_e counter, const rum_str_t *value, const rum_str_t *packed)
+    rum_counter_e counter, const rum_report_place_t *place,
+    const rum_str_t *value, const rum_str_t *packed)
 {
     int                    rc;
     size_t                 off;
-    int64_t                n;
+    int64_t                n, *steps;
     msgpack_object        *object;
     rum_report_group_t    *group;
+    rum_report_counts_t   *counts;
     msgpack_unpack_return  status;
 
     off = 0;
@@ -387,13 +494,40 @@ rum_report_counter(rum_report_t *report, rum_report_site_t *site,
         return rc;
     }
 
-    if (__builtin_add_overflow(group->counters[counter], n,
-                               &group->counters[counter]))
-    {
-        group->counters[counter] = n > 0 ? INT64_MAX : INT64_MIN;
+    if (place->earlier) {
+        counts = rum_report_earlier(report, group);
+        if (counts == NULL) {
+            return RUM_ERROR;
+        }
+
+        rum_report_add(&counts->counters[counter], n);
+
+        return RUM_OK;
     }
 
-    return RUM_OK;
+    rum_report_add(&group->counters[counter], n);
+
+    if (report->nsteps == 0) {
+        return RUM_OK;
+    }
+
+    steps = rum_report_steps(report, group, counter);
+    if (steps == NULL) {
+        return RUM_ERROR;
+    }
+
+    rum_report_add(&steps[place->step], n);
+
+    return report->memory > RUM_REPORT_MEMORY ? RUM_FULL : RUM_OK;
+}
+
+
+static void
+rum_report_add(int64_t *sum, int64_t n)
+{
+    if (__builtin_add_overflow(*sum, n, sum)) {
+        *sum = n > 0 ? INT64_MAX : INT64_MIN;
+    }
 }
 
 
@@ -417,7 +551,7 @@ rum_report_is_integer(const rum_str_t *packed)
 }
 
 
-static int
+int
 rum_report_group(rum_report_t *report, rum_report_site_t *site,
     const rum_str_t *value, rum_report_group_t **group)
 {
@@ -486,13 +620,13 @@ rum_report_new_group(rum_report_t *report, rum_report_site_t *site,
         return RUM_ERROR;
     }
 
-    size = (site->nmetrics + 1) * sizeof(rum_histogram_t *);
+    size = (2 * site->nmetrics + 1) * sizeof(rum_histogram_t *);
     g->histograms = calloc(1, size);
 
     if (g->histograms == NULL
         || rum_report_copy(report, &g->value, value) != RUM_OK)
     {
-        rum_report_free_group(g, 0);
+        rum_report_free_group(g, 0, 0);
         return RUM_ERROR;
     }
 
@@ -567,94 +701,6 @@ rum_report_hash(const rum_str_t *value)
     }
 
     return hash;
-}
-
-
-void
-rum_report_health(rum_report_t *report, const rum_str_t *name,
-    const rum_str_t *text)
-{
-    double                number;
-    uint32_t              i;
-    rum_report_health_t  *health;
-
-    health = &report->health;
-
-    if (rum_report_number(text, &number) != RUM_OK) {
-        return;
-    }
-
-    if (rum_str_is(name, "flushed_at")) {
-        if (health->flushed == 0 || number < health->flushed_at) {
-            health->flushed_at = number;
-        }
-
-        health->flushed++;
-        return;
-    }
-
-    if (rum_str_is(name, "events_per_second")) {
-        health->events_per_second += number;
-        return;
-    }
-
-    for (i = 0; i < RUM_HEALTH_LAST; i++) {
-        if (rum_str_eq(name, &rum_health_names[i])) {
-            health->counts[i] += number;
-            return;
-        }
-    }
-}
-
-
-void
-rum_report_lag(rum_report_t *report, int64_t lag)
-{
-    if (lag >= 0) {
-        report->health.lag += lag;
-        report->health.lagging++;
-    }
-}
-
-
-/* digits, and perhaps a point and digits: as the aggregator writes them */
-
-static int
-rum_report_number(const rum_str_t *text, double *number)
-{
-    size_t  i;
-    double  n, unit;
-
-    n = 0;
-    unit = 0;
-
-    for (i = 0; i < text->len; i++) {
-
-        if (text->data[i] == '.' && unit == 0) {
-            unit = 1;
-            continue;
-        }
-
-        if (text->data[i] < '0' || text->data[i] > '9') {
-            return RUM_DECLINED;
-        }
-
-        if (unit == 0) {
-            n = n * 10 + (text->data[i] - '0');
-
-        } else {
-            unit /= 10;
-            n += (text->data[i] - '0') * unit;
-        }
-    }
-
-    if (text->len == 0 || n >= RUM_REPORT_NUMBER_MAX) {
-        return RUM_DECLINED;
-    }
-
-    *number = n;
-
-    return RUM_OK;
 }
 
 

@@ -17,7 +17,7 @@ static int rum_report_rows(const rum_report_t *report,
     const rum_report_site_t *site, int metric, rum_report_rows_t *rows);
 static double rum_report_metric_key(const rum_query_t *query,
     const rum_histogram_t *h);
-static double rum_report_counter_key(const rum_query_t *query,
+static double rum_report_counter_key(const rum_report_t *report,
     const rum_report_site_t *site, const rum_report_group_t *group);
 static int rum_report_counted(const rum_report_site_t *site,
     const rum_report_group_t *group);
@@ -81,7 +81,7 @@ rum_report_rows(const rum_report_t *report, const rum_report_site_t *site,
                 continue;
             }
 
-            key = rum_report_counter_key(query, site, group);
+            key = rum_report_counter_key(report, site, group);
 
         } else {
             h = group->histograms[metric];
@@ -160,13 +160,16 @@ rum_report_metric_key(const rum_query_t *query, const rum_histogram_t *h)
 }
 
 
-/* without a counter in "sort" the first one that was read decides */
+/* without a counter in "sort" the one that leads, or the first one read */
 
 static double
-rum_report_counter_key(const rum_query_t *query,
+rum_report_counter_key(const rum_report_t *report,
     const rum_report_site_t *site, const rum_report_group_t *group)
 {
-    uint32_t  i;
+    uint32_t            i;
+    const rum_query_t  *query;
+
+    query = report->query;
 
     if (query->sort == RUM_SORT_VALUE) {
         return 0;
@@ -174,6 +177,10 @@ rum_report_counter_key(const rum_query_t *query,
 
     if (query->sort == RUM_SORT_COUNTER) {
         return group->counters[query->sort_by];
+    }
+
+    if (site->counters[report->lead]) {
+        return group->counters[report->lead];
     }
 
     for (i = 0; i < RUM_COUNTER_LAST; i++) {

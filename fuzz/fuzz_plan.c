@@ -15,6 +15,8 @@
 #define READS  4096                     /* in flight, and of one plan */
 #define ITEMS  4096
 
+#define QUESTIONS  13
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rum_plan_e answer(unsigned question, const uint8_t *data, size_t size,
@@ -77,11 +79,16 @@ answer(unsigned question, const uint8_t *data, size_t size, size_t cut,
 
     static const char *const  questions[] = {
         "", "site=s&last=1m", "site=s&last=1m&by=page&metric=lcp,sessions",
-        "last=1h&limit=2", "site=s&last=2m&by=page,device&buckets=1"
+        "last=1h&limit=2", "site=s&last=2m&by=page,device&buckets=1",
+        "site=s&last=2m&step=60&metric=lcp,views,sessions",
+        "site=s&last=2m&by=page&where=device:a&compare=1h",
+        "site=s&last=1m&where=page:a&where=device:b&metric=lcp",
+        "site=s&last=1m&by=error", "list=dimensions", "list=metrics&site=s",
+        "list=sites", "site=s&last=2m&step=1m&compare=previous&buckets=1"
     };
 
-    args.data = (unsigned char *) questions[question % 5];
-    args.len = strlen(questions[question % 5]);
+    args.data = (unsigned char *) questions[question % QUESTIONS];
+    args.len = strlen(questions[question % QUESTIONS]);
 
     if (rum_query_parse(&q, &args) != RUM_OK) {
         abort();

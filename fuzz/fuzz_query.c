@@ -63,6 +63,10 @@ check(const rum_query_t *q)
     if (q->site.len > RUM_LEN_VALUE
         || q->by.len == 0 || q->by.len > 2 * RUM_LEN_NAME + 1
         || q->seconds == 0 || q->seconds > RUM_QUERY_LAST_MAX
+        || q->shift > RUM_QUERY_LAST_MAX || q->step > RUM_QUERY_LAST_MAX
+        || q->step % 60 != 0
+        || (q->to != 0 && q->to <= q->from)
+        || q->nwheres > RUM_QUERY_WHERES
         || q->limit == 0 || q->limit > RUM_QUERY_LIMIT_MAX
         || q->nmetrics > RUM_QUERY_METRICS
         || q->nquantiles == 0 || q->nquantiles > RUM_QUERY_QUANTILES)
@@ -76,6 +80,15 @@ check(const rum_query_t *q)
         if (q->metrics[i].len == 0
             || (i > 0 && rum_str_eq(&q->metrics[i], &q->metrics[i - 1])))
         {
+            abort();
+        }
+    }
+
+    for (i = 0; i < q->nwheres; i++) {
+        check_text(q, &q->wheres[i].dimension);
+        check_text(q, &q->wheres[i].value);
+
+        if (q->wheres[i].dimension.len == 0 || q->wheres[i].value.len == 0) {
             abort();
         }
     }

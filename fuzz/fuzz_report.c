@@ -1,9 +1,11 @@
 /*
  * Any fields of rollups, under any names and values: the answer is valid
- * JSON and the lines of the Prometheus text are of the right form.
+ * JSON, its CSV has rows of one length, and the lines of the Prometheus text
+ * are of the right form.
  *
  * The input is read as fields: kind, length and bytes of the value, length
- * and bytes of the packed data.
+ * and bytes of the packed data.  The upper bits of kind say for which step,
+ * or that it is of the earlier span.
  */
 
 #include <ctype.h>
@@ -22,9 +24,12 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rum_report_t *report_of(rum_query_t *q, unsigned kind);
+static void take_sample(rum_report_t *report, const rum_str_t *a,
+    const rum_str_t *b);
 static unsigned take(input_t *in);
 static rum_str_t take_string(input_t *in);
 static void check_json(const rum_text_t *text);
+static void check_csv(const rum_text_t *text);
 static void check_prometheus(const rum_text_t *text);
 static void check_line(const unsigned char *p, const unsigned char *last);
 
@@ -39,6 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rum_query_t         q;
     rum_report_t       *report;
     rum_report_info_t   info;
+    rum_report_place_t  place;
 
     in.pos = data;
     in.last = data + size;
@@ -46,20 +52,33 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     report = report_of(&q, take(&in));
 
     while (in.pos < in.last) {
-        kind = take(&in) % 8;
+        kind = take(&in);
         value = take_string(&in);
         packed = take_string(&in);
 
-        if (kind < 3) {
-            rum_report_histogram(report, &report->sites[0], kind, &value,
-                                 &packed);
+        memset(&place, 0, sizeof(place));
+        place.earlier = report->query->compare && (kind & 128);
+        place.step = report->nsteps ? (kind >> 4) % report->nsteps : 0;
+        place.alone = (kind >> 4) == 7;
+        kind %= 16;
 
-        } else {
-            rum_report_counter(report, &report->sites[0], kind - 3, &value,
-                               &packed);
+        if (kind < 3) {
+            rum_report_histogram(report, &report->sites[0], kind, &place,
+                                 &value, &packed);
+
+        } else if (kind < 3 + RUM_COUNTER_LAST) {
+            rum_report_counter(report, &report->sites[0], kind - 3, &place,
+                               &value, &packed);
+
+        } else if (report->sites[0].ngroups) {
+            take_sample(report, &value, &packed);
         }
 
         rum_report_health(report, &value, &packed);
+    }
+
+    for (kind = 0; kind < 3 * report->nsteps; kind++) {
+        rum_report_step(report, &report->sites[0], kind % 3, kind / 3);
     }
 
     memset(&info, 0, sizeof(info));
@@ -75,6 +94,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     check_json(&text);
+    rum_text_free(&text);
+
+    if (rum_report_csv(report, &text) != RUM_OK) {
+        abort();
+    }
+
+    check_csv(&text);
     rum_text_free(&text);
 
     if (rum_report_prometheus(report, &info, &text) != RUM_OK) {
@@ -99,15 +125,14 @@ report_of(rum_query_t *q, unsigned kind)
 
     static const char *const  questions[] = {
         "site=s&buckets=1", "site=s&by=page&sort=-p99.9&limit=3",
-        "site=s&by=page,device&sort=value", "site=s&by=le&sort=mean&q=0,100"
+        "site=s&by=page,device&sort=value", "site=s&by=le&sort=mean&q=0,100",
+        "site=s&by=error&step=1h&buckets=1", "site=s&step=1h&compare=1d",
+        "site=s&by=page&compare=previous&q=0,1,50,99.999,100"
     };
-    static const char *const  metrics[] = {
-        "lcp", "cls", "custom.x", "beacons", "views", "errors", "entrances",
-        "bounces"
-    };
+    static const char *const  metrics[] = { "lcp", "cls", "custom.x" };
 
-    args.data = (unsigned char *) questions[kind % 4];
-    args.len = strlen(questions[kind % 4]);
+    args.data = (unsigned char *) questions[kind % 7];
+    args.len = strlen(questions[kind % 7]);
 
     if (rum_query_parse(q, &args) != RUM_OK) {
         abort();
@@ -121,9 +146,31 @@ report_of(rum_query_t *q, unsigned kind)
         rum_report_add_metric(report, &report->sites[0], &name);
     }
 
+    for (i = 0; i < RUM_COUNTER_LAST; i++) {
+        report->sites[0].counters[i] = 1;
+    }
+
+    report->nsteps = q->step ? 3 : 0;
+
     rum_report_begin(report);
 
     return report;
+}
+
+
+/* each of the two strings as some of the fields */
+
+static void
+take_sample(rum_report_t *report, const rum_str_t *a, const rum_str_t *b)
+{
+    size_t               i;
+    rum_report_sample_t  sample;
+
+    for (i = 0; i < RUM_SAMPLE_LAST; i++) {
+        sample.fields[i] = (a->len + i) % 2 ? *a : *b;
+    }
+
+    rum_report_sample(report, report->sites[0].groups[0], &sample);
 }
 
 
@@ -166,6 +213,45 @@ check_json(const rum_text_t *text)
     }
 
     yajl_free(parser);
+}
+
+
+static void
+check_csv(const rum_text_t *text)
+{
+    size_t    i;
+    unsigned  quoted, columns, header;
+
+    quoted = 0;
+    columns = 0;
+    header = 0;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] == '"') {
+            quoted = !quoted;
+
+        } else if (text->data[i] == ',') {
+            columns += !quoted;
+
+        } else if (text->data[i] == '\r' && !quoted) {
+
+            if (header == 0) {
+                header = columns;
+            }
+
+            if (columns != header || ++i == text->len
+                || text->data[i] != '\n')
+            {
+                abort();
+            }
+
+            columns = 0;
+        }
+    }
+
+    if (quoted || columns != 0) {
+        abort();
+    }
 }
 
 

@@ -46,8 +46,6 @@ export const startFrames = (): void => {
         let longest = 0;
         let url = "";
 
-        framesNow?.();
-
         for (const frame of frames) {
             for (const script of frame.scripts) {
                 const time = Math.min(to, script.startTime + script.duration)
@@ -63,7 +61,7 @@ export const startFrames = (): void => {
         return url;
     };
 
-    collectors.push(() => {
+    collectors.unshift(() => {
         const { _metrics: metrics, _nav: nav, _start: zero } = view;
 
         tasksNow?.();

@@ -19,16 +19,9 @@ export const navigationType = (): string =>
 
 export const activation = (): number => entry()?.activationStart || 0;
 
-let described = false;
-
 /* all that the browser has filled in by now; phases that were none are not */
 const collect = (): void => {
     const e = entry();
-
-    if (FULL && !described) {
-        described = true;
-        describe();
-    }
 
     if (view._route || !e) {
         return;
@@ -76,8 +69,7 @@ const width = (): string => {
         : w < 1440 ? "lg" : "xl";
 };
 
-/* what hardly changes while the document lives; not at its start, which has
-   more to do, and no layout yet */
+/* what cannot change while the document lives */
 const describe = (): void => {
     const n = navigator as any;
     const c = n.connection;
@@ -123,4 +115,8 @@ const describe = (): void => {
 
 export const startNavigation = (): void => {
     collectors.push(collect);
+
+    if (FULL) {
+        describe();
+    }
 };

@@ -47,7 +47,7 @@ export const startResources = (): void => {
         changed();
     });
 
-    collectors.push(() => {
+    collectors.unshift(() => {
         more?.();
 
         if (all) {

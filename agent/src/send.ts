@@ -6,7 +6,6 @@
 import { beaconUrl } from "./options";
 import { keep, unkeep } from "./session";
 import type { Beacon } from "./types";
-import { attempt } from "./util";
 
 declare const FULL: boolean;
 
@@ -43,12 +42,15 @@ export const sendText = (body: string, leaving?: boolean): void => {
     if (navigator.onLine == false) {
         keep(body);
 
-    } else if (leaving) {
-        if (!attempt(() => navigator.sendBeacon(beaconUrl(), body))) {
-            post(body, body);
+    } else if (leaving && navigator.sendBeacon) {
+        /* it says no when too much is on its way already */
+        if (!navigator.sendBeacon(beaconUrl(), body)) {
+            keep(body);
         }
 
-    } else if (body.length > GZIP_FROM && globalThis.CompressionStream) {
+    } else if (!leaving && body.length > GZIP_FROM
+        && globalThis.CompressionStream)
+    {
         gzip(body).then((blob) => post(body, blob), () => post(body, body));
 
     } else {
@@ -63,9 +65,7 @@ export const sendText = (body: string, leaving?: boolean): void => {
 export const texts = (beacon: Beacon): string[] => {
     const text = JSON.stringify(beacon);
 
-    if (!FULL || text.length * 3 < MAX_BYTES
-        || new TextEncoder().encode(text).length < MAX_BYTES)
-    {
+    if (!FULL || new Blob([text]).size < MAX_BYTES) {
         return [text];
     }
 

@@ -3,131 +3,128 @@
  * anything may be measured at all.
  */
 
-import { options, refused, type Options } from "./options";
+import { flag, options, refused, type Options } from "./options";
 import { drain } from "./send";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { attempt, idle, on } from "./util";
+import { on } from "./util";
 import { begin, flush, silence, tags, watch } from "./view";
+import { startVitals } from "./vitals";
 
 type Call = [name: string, ...args: any[]];
 
 /*
- * Each step is a task of its own, so that none is long; a page that is left
- * before the last one has all that are missing done at once.
+ * What the page calls, rum.q of before included.  Each task is a task of its
+ * own, so that none is long.
  */
 export const start = (
-    given: Options, steps: (() => void)[], call: (command: Call) => void,
+    given: Options, tasks: (() => void)[], call: (command: Call) => void,
 ): ((...command: Call) => void) => {
     const page = window as any;
-    const waiting: Call[] = page.rum?.q || [];
-    let ready = false;
+    let waiting: Call[] | undefined = [];
 
-    const rum = page.rum = (...command: Call): void => {
+    const rum = (...command: Call): void => {
         if (command[0] == "config") {
             Object.assign(options, command[1]);
 
-        } else if (ready) {
-            call(command);
+        } else if (waiting) {
+            waiting.push(command);
 
         } else {
-            waiting.push(command);
+            call(command);
         }
     };
 
-    Object.assign(options, given);
-    waiting.forEach((command) => command[0] == "config" && rum(...command));
+    const early = page.rum?.q || [];
 
-    /* of two script tags it is the first that counts */
+    page.rum = rum;
+    Object.assign(options, given);
+
+    /* from two script tags it is the first that counts */
     if (page.rumStarted || refused()) {
-        waiting.push = () => 0;
+        waiting = { push() {} } as any;
         return rum;
     }
 
     page.rumStarted = true;
 
-    const step = (): boolean => {
-        attempt(steps.shift()!);
-        return steps.length > 0;
-    };
+    for (const command of early) {
+        rum(...(command as Call));
+    }
 
-    const next = (): void => {
-        if (steps.length) {
-            step();
-            setTimeout(next);
+    const go = (): void => {
+        for (const tag of ("" + (options.tags || "")).split(/[\s,]+/)) {
+            const [name, value] = tag.split(":");
+
+            if (value) {
+                tags[name!] = value;
+            }
         }
-    };
 
-    steps = [
-        startView,
-        ...steps,
-        startNavigation,
+        if (options.consent == "required") {
+            silence();
 
-        () => {
-            ready = true;
-            waiting.forEach(call);
-        },
-    ];
-
-    on("visibilitychange", () => {
-        if (document.visibilityState == "hidden"
-            && !(document as any).prerendering)
-        {
-            while (step());
+        } else {
+            drain();
         }
-    });
+
+        begin(navigationType(), activation());
+        startVitals();
+        startNavigation();
+
+        /*
+         * On its way up: the listeners of web-vitals and of the page, which
+         * have the last values, come before.
+         */
+        on("visibilitychange", () => {
+            watch();
+
+            if (document.visibilityState == "hidden") {
+                flush(true);
+            }
+        }, false);
+
+        on("pagehide", () => {
+            if (document.visibilityState == "hidden") {
+                flush(true);
+            }
+        }, false);
+
+        on("pageshow", (event) => {
+            if (event.persisted) {
+                begin("back_forward_cache", event.timeStamp);
+            }
+        });
+
+        on("online", drain);
+
+        const next = (): void => {
+            const task = tasks.shift();
+
+            if (task) {
+                task();
+                setTimeout(next);
+
+            } else {
+                const commands = waiting!;
+
+                waiting = undefined;
+                commands.forEach(call);
+            }
+        };
+
+        setTimeout(next);
+    };
 
     if ((document as any).prerendering) {
-        document.addEventListener("prerenderingchange", () => setTimeout(next),
+        document.addEventListener("prerenderingchange", () => setTimeout(go),
                                   { once: true });
     } else {
-        setTimeout(next);
+        go();
     }
 
     return rum;
 };
 
-const startView = (): void => {
-    for (const tag of ("" + (options.tags || "")).split(/[\s,]+/)) {
-        const [name, value] = tag.split(":");
-
-        if (value) {
-            tags[name!] = value;
-        }
-    }
-
-    if (options.consent == "required") {
-        silence();
-
-    } else {
-        idle(drain);
-    }
-
-    begin(navigationType(), activation());
-
-    /*
-     * On its way up: the listeners of web-vitals and of the page, which
-     * have the last values, come before.
-     */
-    on("visibilitychange", () => {
-        watch();
-        leaving();
-    }, false);
-
-    on("pagehide", leaving, false);
-
-    on("pageshow", (event) => {
-        if (event.persisted) {
-            begin("back_forward_cache", event.timeStamp);
-        }
-    });
-
-    on("online", drain);
-};
-
-const leaving = (): void => {
-    if (document.visibilityState == "hidden") {
-        flush(true);
-    }
-};
+export { flag };

@@ -6,21 +6,10 @@ export const now = (): number => performance.now();
 
 export const tenth = (value: number): number => Math.round(value * 10) / 10;
 
-/* what goes on in the page must never fail for what we do there */
-export const attempt = <T>(task: () => T): T | undefined => {
-    try {
-        return task();
-
-    } catch {
-        return undefined;
-    }
-};
-
 /* listeners are on the window, before those of the page */
 export const on = (
     type: string, listener: (event: any) => void, capture = true,
-): void => addEventListener(
-    type, (event) => attempt(() => listener(event)), capture);
+): void => addEventListener(type, listener, capture);
 
 export const id = (): string =>
     crypto.getRandomValues(new Uint32Array(3))
@@ -30,6 +19,16 @@ export const id = (): string =>
 export const idle = (task: () => void): void => {
     (globalThis.requestIdleCallback || setTimeout)(
         task, { timeout: 1000 } as any);
+};
+
+/* what is going on in the page must never fail for what we do there */
+export const attempt = <T>(task: () => T): T | undefined => {
+    try {
+        return task();
+
+    } catch {
+        return undefined;
+    }
 };
 
 export const observe = (
@@ -42,9 +41,7 @@ export const observe = (
     const observer = new PerformanceObserver(
         (list) => list.getEntries().forEach(each));
 
-    /* of events: from how many ms on, and what web-vitals asks for */
-    observer.observe(
-        { type, buffered: true, durationThreshold: 40 } as PerformanceObserverInit);
+    observer.observe({ type, buffered: true });
 
     return () => observer.takeRecords().forEach(each);
 });
@@ -58,7 +55,7 @@ export const selector = (node?: any): string | undefined => {
 
     node = node?.nodeType == 3 ? node.parentElement : node;
 
-    for (; node?.classList && node != document.body && !/[#.]/.test(path);
+    for (; node && node != document.body && !/[#.]/.test(path);
         node = node.parentElement)
     {
         path = node.localName + (node.id ? "#" + node.id : "")

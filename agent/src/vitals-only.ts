@@ -5,9 +5,8 @@
 import type { Options } from "./options";
 import { start as begin } from "./start";
 import { consent } from "./view";
-import { vitals } from "./vitals";
 
-export const start = (options: Options) => begin(options, vitals,
+export const start = (options: Options) => begin(options, [],
     ([name, given]) => {
         if (name == "consent") {
             consent(given);

@@ -233,7 +233,6 @@ query_names_the_wrong_parameter(void **state)
         { "site=%4", "site" },
         { "site=%4g", "site" },
         { "si%=a", "si" },
-        { "where=country:DE", "where" },
         { "limit=5&last=x", "last" }
     };
 

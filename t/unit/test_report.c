@@ -51,6 +51,10 @@ static rum_str_t str(const char *text);
 static int by_size(const void *a, const void *b);
 
 
+/* the span that is asked for, without steps */
+static const rum_report_place_t  whole;
+
+
 static void
 numbers_are_short_and_exact(void **state)
 {
@@ -265,11 +269,11 @@ report_skips_and_counts_what_it_cannot_read(void **state)
         packed.data = (unsigned char *) bad[i].data;
         packed.len = bad[i].len;
 
-        assert_int_equal(rum_report_histogram(report, site, 0, &value,
-                                              &packed), RUM_OK);
+        assert_int_equal(rum_report_histogram(report, site, 0, &whole,
+                                              &value, &packed), RUM_OK);
         assert_int_equal(rum_report_counter(report, site,
-                                            RUM_COUNTER_VIEWS, &value,
-                                            &packed), RUM_OK);
+                                            RUM_COUNTER_VIEWS, &whole,
+                                            &value, &packed), RUM_OK);
     }
 
     count(report, RUM_COUNTER_VIEWS, "*", 3);
@@ -735,8 +739,10 @@ prometheus_keeps_the_lines_of_a_name_together(void **state)
         rum_histogram_record(&h, v, RUM_GOOD);
         packed.data = buf;
         packed.len = rum_histogram_encode(&h, buf, sizeof(buf));
-        rum_report_histogram(report, &report->sites[i], 0, &all, &packed);
-        rum_report_histogram(report, &report->sites[i], 1, &all, &packed);
+        rum_report_histogram(report, &report->sites[i], 0, &whole, &all,
+                             &packed);
+        rum_report_histogram(report, &report->sites[i], 1, &whole, &all,
+                             &packed);
         rum_histogram_free(&h);
     }
 
@@ -811,7 +817,7 @@ add(rum_report_t *report, uint32_t metric, const char *group,
 
     text = str(group);
     assert_int_equal(rum_report_histogram(report, &report->sites[0], metric,
-                                          &text, &packed), RUM_OK);
+                                          &whole, &text, &packed), RUM_OK);
 
     free(packed.data);
     rum_histogram_free(&h);
@@ -835,7 +841,7 @@ count(rum_report_t *report, rum_counter_e counter, const char *group,
     packed.len = buffer.size;
 
     assert_int_equal(rum_report_counter(report, &report->sites[0], counter,
-                                        &value, &packed), RUM_OK);
+                                        &whole, &value, &packed), RUM_OK);
 
     msgpack_sbuffer_destroy(&buffer);
 }

@@ -1,8 +1,0 @@
-# see agent/test/vitals.test.mjs
-
-use strict;
-use warnings;
-
-use RumAgent;
-
-agent_test('vitals');

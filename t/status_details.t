@@ -1,0 +1,147 @@
+# Details in the status location: errors with their sample, hosts, paths,
+# actions, custom events, attribution, speed; only what a detail has is in its
+# rows, and the rollups of other dimensions are as ever.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::More;
+use RumRollup;
+use RumTest;
+
+my $redis = redis();
+my $nginx = nginx(redis => $redis, redis_options => 'partitions=2',
+                  server => 'location /status { rum_status; }');
+my $rollup = RumRollup->new($redis, partitions => 2);
+my $base = time - time % 3600 - 7200;
+my $hour = sprintf 'site=shop&from=%d&to=%d', $base, $base + 3600;
+
+sub counted { $rollup->counter('shop', @_[0 .. 2], $base + 60, $_[3]) }
+
+my ($often, $rare) = ('00c0ffee00c0ffee', 'feedfacefeedface');
+
+counted('error', $often, 'errors', 40) for 1 .. 2;
+counted('error', $often, 'views', 3);
+counted('error', $rare, 'errors', 7);
+counted('error', $rare, 'views', 7);
+counted('error', '(other)', 'errors', 1);
+counted('error,page', "$often,/a", 'errors', 30);
+counted('error,page', "$often,/b", 'errors', 50);
+counted('error,page', "$rare,/b", 'errors', 7);
+counted('host', 'cdn.example', 'requests', 500);
+counted('host', 'cdn.example', 'bytes', 9_000_000_000);
+counted('host', 'api.example', 'requests', 900);
+counted('from,page', '/,/p/:id', 'views', 12);
+counted('from,page', '/x%2Cy,/p/:id', 'views', 5);
+counted('action', 'rage_click', 'actions', 6);
+counted('action,target', 'rage_click,button.buy', 'actions', 6);
+counted('event', 'checkout', 'events', 4);
+counted('speed', 'good', 'visits', 40);
+counted('speed', 'good', 'conversions', 10);
+counted('speed', 'poor', 'visits', 5);
+counted('all', '*', 'views', 99);
+counted('page', '/a', 'views', 99);
+$rollup->metric('shop', 'host', 'cdn.example', 'duration', $base + 60,
+                120, 88, 340);
+$rollup->metric('shop', 'event', 'checkout', 'value', $base + 60,
+                10, 20, 59.9);
+$rollup->metric('shop', 'lcp_target', 'img.hero', 'lcp', $base + 60,
+                1000, 3000);
+$rollup->write;
+
+my %sample = (type => 'TypeError', message => "x is <b>\"undefined\"</b> \xf0\x9f\x98\x80",
+              source => '/app.js', line => 3, col => 14,
+              stack => "at f (/app.js:3:14)\nat g", page => '/a',
+              browser => 'Firefox');
+
+# the newer one is of partition 1, the first time of partition 0
+$redis->command('HSET', "rum:{0}:error:shop:$often", %sample,
+                message => 'older', first_seen => 1795310000123,
+                last_seen => 1795310001123);
+$redis->command('HSET', "rum:{1}:error:shop:$often", %sample, stack => '',
+                first_seen => 1795310000999, last_seen => 1795310009123);
+
+sub groups {
+    my ($question, $of) = @_;
+    my $answer = $nginx->json("/status?$hour&$question");
+
+    return ($of ? $answer->{metrics}{$of} : $answer->{counters})->{groups};
+}
+
+my $errors = groups('by=error');
+
+is_deeply([ map { "$_->{value} $_->{errors} $_->{views}" } @$errors ],
+          [ "$often 80 3", "$rare 7 7", '(other) 1 0' ],
+          'errors, most often first');
+ok(!grep({ exists $_->{beacons} || exists $_->{sessions} } @$errors),
+   'with no counter that they do not have');
+
+my $error = $errors->[0]{error};
+
+is_deeply($error, { type => 'TypeError', message => "x is <b>\"undefined\"</b> \x{1f600}",
+                    source => '/app.js', line => 3, col => 14, stack => undef,
+                    page => '/a', browser => 'Firefox',
+                    first_seen => 1795310000123, last_seen => 1795310009123 },
+          'the sample seen last, and when it was seen first');
+ok(!exists $errors->[1]{error}, 'none where there is none');
+
+is_deeply([ map { [ @$_{qw(value errors)} ] }
+            @{ groups("by=page&where=error:$often") } ],
+          [ ['/b', 50], ['/a', 30] ], 'pages of an error');
+is_deeply([ map { [ @$_{qw(value errors)} ] }
+            @{ groups('by=error&where=page:/b') } ],
+          [ [$often, 50], [$rare, 7] ], 'errors of a page');
+ok(groups('by=error&where=page:/b')->[0]{error}, 'with their samples');
+is(groups("by=error&where=error:$often")->[0]{error}{line}, 3,
+   'one error alone');
+is(groups("where=error:$often")->[0]{errors}, 80, 'and as a whole');
+
+is_deeply([ map { [ @$_{qw(value requests bytes)} ] } @{ groups('by=host') } ],
+          [ ['api.example', 900, 0], ['cdn.example', 500, 9_000_000_000] ],
+          'hosts by requests');
+is_deeply([ map { $_->{value} } @{ groups('by=host&sort=-bytes') } ],
+          ['cdn.example', 'api.example'], 'or by bytes');
+is(groups('by=host', 'duration')->[0]{max}, 340, 'how long they took');
+
+is_deeply([ map { [ @$_{qw(value views)} ] }
+            @{ groups('by=from&where=page:/p/:id') } ],
+          [ ['/', 12], ['/x,y', 5] ], 'where visitors come from');
+is_deeply([ map { $_->{value} } @{ groups('by=from,page') } ],
+          ['/,/p/:id', '/x%2Cy,/p/:id'], 'paths');
+
+is_deeply(groups('by=action'), [ { value => 'rage_click', actions => 6 } ],
+          'actions');
+is_deeply(groups('by=target&where=action:rage_click'),
+          [ { value => 'button.buy', actions => 6 } ], 'their targets');
+is_deeply(groups('by=event'), [ { value => 'checkout', events => 4 } ],
+          'custom events');
+is(groups('by=event', 'value')->[0]{sum}, 89.9, 'their value');
+is(groups('by=lcp_target', 'lcp')->[0]{value}, 'img.hero', 'attribution');
+ok(!$nginx->json("/status?$hour&by=lcp_target")->{counters},
+   'which has no counters');
+
+is_deeply([ map { [ @$_{qw(value visits conversions conversion_rate)} ] }
+            @{ groups('by=speed') } ],
+          [ ['good', 40, 10, 0.25], ['poor', 5, 0, 0] ],
+          'conversions by speed');
+
+is_deeply([ sort keys %{ groups('by=page')->[0] } ],
+          [ sort qw(value beacons views errors entrances bounces
+                    bounce_rate) ], 'pages are as ever');
+
+my $series = groups('by=error&step=20m&metric=errors');
+
+is_deeply($series->[0]{series}{errors}, [80, 0, 0], 'an error over time');
+
+for my $case (['format=prometheus&by=error', 'by'],
+              ['by=host&where=page:/a', 'where'])
+{
+    my ($args, $parameter) = @$case;
+    my $r = $nginx->get("/status?$args");
+
+    is($r->{status}, 400, "$args: refused");
+    is(json_decode($r->{body})->{parameter}, $parameter, 'which names it');
+}
+
+finish();
