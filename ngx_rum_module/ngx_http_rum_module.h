@@ -79,6 +79,9 @@ typedef struct {
 extern ngx_module_t  ngx_http_rum_module;
 
 
+/* ngx_http_rum_redis.c: the directive */
+char *ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* ngx_http_rum_variables.c */
 ngx_int_t ngx_http_rum_add_variables(ngx_conf_t *cf);
 

@@ -218,7 +218,8 @@ for my $name ('', 'Plan', 'a-b', 'a:b', 'plän', 'd' x 33,
 {
     bad("rum_dimension \"$name\"",
         "invalid dimension \"$name\", it must be 1 to 32 of [a-z0-9_] and "
-        . 'not "all", "page" or "site"',
+        . 'not "all", "page" or "site", nor a detail such as "error" or '
+        . '"host"',
         server => "rum_dimension \"$name\" x;   # here");
 }
 
