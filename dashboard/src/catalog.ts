@@ -12,7 +12,7 @@ export const catalog = {
     metrics: new Map<string, Metric>(),
     sites: [] as string[],
 
-    /* dimension -> its metrics and counters, of the site */
+    /* dimension -> its metrics, of the site */
     dimensions: new Map<string, string[]>(),
 };
 
@@ -25,13 +25,13 @@ const DETAILS = new Set([
 interface Lists {
     metrics?: Metric[];
     sites?: string[];
-    dimensions?: { dimension: string; metrics: string[] }[];
+    dimensions?: { name: string; metrics: string[] }[];
 }
 
 export const loadCatalog = async (round: Round): Promise<void> => {
     const [metrics, sites] = await Promise.all([
         round.ask<Lists>(address({ list: "metrics" })),
-        round.ask<Lists>(address({ list: "sites" })),
+        round.ask<Lists>(address({ list: "sites", limit: 1000 })),
     ]);
 
     catalog.metrics = new Map(metrics.metrics?.map((metric) => [metric.name, metric]));
@@ -41,7 +41,7 @@ export const loadCatalog = async (round: Round): Promise<void> => {
 export const loadDimensions = async (round: Round, site: string): Promise<void> => {
     const { dimensions } = await round.ask<Lists>(address({ list: "dimensions", site }));
 
-    catalog.dimensions = new Map(dimensions?.map(({ dimension, metrics }) => [dimension, metrics]));
+    catalog.dimensions = new Map(dimensions?.map(({ name, metrics }) => [name, metrics]));
 };
 
 /* dimensions that visitors are told apart by: no details, no pairs */

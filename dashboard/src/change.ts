@@ -24,8 +24,14 @@ export const quantileChange = (metric: string, group: Group | undefined): HTMLEl
         return false;
     }
 
-    const { diff, low, high } = change;
+    const { value: diff, low, high } = change;
     const of = unit(metric);
+
+    /* too few values for an interval */
+    if (low === null || high === null) {
+        return note("even", 0, "too few values to compare", `Before: ${value(before, of)}`);
+    }
+
     const why = `Before: ${value(before, of)}. The change is between ${value(low, of)} and ${
         value(high, of)}, with 95 % confidence.`;
 

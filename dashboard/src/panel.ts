@@ -7,7 +7,7 @@ import { ApiError, csv, type Round } from "./api";
 import { png } from "./charts/canvas";
 import { h, id } from "./dom";
 import { tableView, type TableOptions } from "./table";
-import { state } from "./state";
+import { href, state } from "./state";
 import type { Answer } from "./types";
 
 export interface PanelOptions {
@@ -32,22 +32,21 @@ export interface Panel {
     update: (round: Round) => Promise<void>;
 }
 
-const HINTS: Record<string, string> = {
-    where: "Rollups are kept for the pairs in the aggregator's configuration (rollup). Remove a "
-        + "filter, or add the pair there.",
-};
-
 const whyNot = (error: unknown): Node[] => {
     const problem = error instanceof ApiError ? error : new ApiError(0, String(error));
     const { status, message, parameter } = problem;
-    const hint = status === 400 && parameter ? HINTS[parameter] : undefined;
+    const filters = status === 400 && parameter === "where" && state.where.length > 0;
     const what = status === 503 ? "Redis is away" : status === 504 ? "Redis is slow"
         : status === 400 ? "This cannot be asked" : status ? `Status ${status}` : "No connection";
 
     return [
         h("p", { class: "what" }, what),
         h("p", {}, parameter ? `${parameter}: ${message}` : message),
-        ...(hint ? [h("p", {}, hint)] : []),
+        ...(filters ? [
+            h("p", {}, "Figures are kept for the pairs of dimensions in the aggregator's configuration "
+                + "(rollup). Add the pair there, or take a filter away."),
+            h("a", { href: href({ where: [] }) }, "Show it without filters"),
+        ] : []),
     ];
 };
 

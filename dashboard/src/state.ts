@@ -120,11 +120,15 @@ export const withoutFilter = (dimension: string): Partial<State> => ({
 export const span = (): number =>
     state.last ? spanSeconds(state.last) : state.to - state.from;
 
-/* the width of a step, so that a series has some 15 to 170 */
+/*
+ * The width of a step, so that a series has some 15 to 170, and is of windows
+ * that the aggregator keeps by default: minutes for 6 hours, hours for 35 days.
+ */
 export const step = (): number => {
     const seconds = span();
+    const age = state.last ? seconds : Date.now() / 1000 - state.from;
 
-    return seconds <= 2 * 3600 ? 60
-        : seconds <= 6 * 3600 ? 300
-            : seconds <= 8 * 86400 ? 3600 : 86400;
+    return age > 35 * 86400 || seconds > 8 * 86400 ? 86400
+        : age > 6 * 3600 || seconds > 6 * 3600 ? 3600
+            : seconds > 2 * 3600 ? 300 : 60;
 };

@@ -14,9 +14,9 @@ export interface Histogram {
 
 /* how much a quantile has changed since the span before, and how sure that is */
 export interface Change {
-    diff: number;
-    low: number;
-    high: number;
+    value: number;
+    low: number | null;
+    high: number | null;
 }
 
 export interface ErrorSample {
@@ -37,8 +37,8 @@ export interface Group {
     value: string;
     histogram?: Histogram;
     series?: Record<string, (number | null)[]>;
-    compare?: Numbers;
-    change?: Record<string, Change>;
+    compare?: Numbers | null;
+    change?: Record<string, Change> | null;
     error?: ErrorSample;
     [figure: string]: unknown;
 }
@@ -79,6 +79,10 @@ export interface Metric {
     good?: number;
     poor?: number;
 }
+
+/* of each step, with buckets=1 */
+export const histograms = (group: Group): (Histogram | null)[] =>
+    (group.series as { histogram?: (Histogram | null)[] } | undefined)?.histogram ?? [];
 
 export const number = (group: Group | undefined, figure: string): number | undefined => {
     const value = group?.[figure];

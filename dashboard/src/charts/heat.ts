@@ -1,20 +1,18 @@
 /*
- * The distribution over time: a column for each step, darker where more values
- * are.  A column is known by quantiles: between two of them lies a known share.
+ * The distribution over time: a column for each step, darker where more of the
+ * step's values are.
  */
 
 import { h } from "../dom";
-import { at, clockAt, dayAt, percent } from "../format";
+import { at, clockAt, count, dayAt, percent } from "../format";
 import { colour } from "../theme";
+import type { Histogram } from "../types";
 import { line, picture, pointer, text, type Picture } from "./canvas";
-
-/* as many as a question may have */
-export const HEAT_QUANTILES = [1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95, 98, 99];
 
 export interface HeatData {
     steps: number[];
     step: number;
-    quantiles: (number | null)[][];     /* of each step, as HEAT_QUANTILES */
+    histograms: (Histogram | null)[];   /* of each step */
     thresholds?: [good: number, poor: number] | undefined;
     tick: (value: number) => string;
     format: (value: number) => string;
@@ -27,56 +25,103 @@ const RIGHT = 12;
 const TOP = 8;
 const BOTTOM = 26;
 
+/* what is so rare at either end does not set the scale */
+const RARE = 0.004;
+
 interface Grid {
-    low: number;                        /* logarithms of the edges */
+    low: number;                        /* edges, as logarithms to base 2 */
     high: number;
+    totals: number[];
     shares: number[][];
     most: number;
 }
 
 const log = (value: number): number => Math.log2(Math.max(value, 1e-4));
 
-/* what lies between two quantiles is spread evenly over the rows between */
-const spread = (column: number[], grid: Grid): number[] => {
-    const shares = new Array<number>(ROWS).fill(0);
-    const row = (value: number): number =>
-        (log(value) - grid.low) / (grid.high - grid.low) * ROWS;
+/* the middle of a bucket, as a logarithm */
+const middle = ({ scale, offset }: Histogram, i: number): number => (offset + i + 0.5) / 2 ** scale;
 
-    for (let i = 1; i < column.length; i++) {
-        const share = (HEAT_QUANTILES[i]! - HEAT_QUANTILES[i - 1]!) / 100;
-        const from = Math.max(0, Math.min(ROWS - 0.001, row(column[i - 1]!)));
-        const to = Math.max(from + 0.001, Math.min(ROWS, row(column[i]!)));
+const total = (histogram: Histogram | null | undefined): number => histogram
+    ? histogram.counts.reduce((sum, n) => sum + n, histogram.zero_count) : 0;
 
-        for (let at = Math.floor(from); at < to && at < ROWS; at++) {
-            shares[at]! += share * (Math.min(to, at + 1) - Math.max(from, at)) / (to - from);
-        }
+/* from where to where most values are */
+const range = (histograms: (Histogram | null)[]): [low: number, high: number] | undefined => {
+    const at = new Map<number, number>();
+    let all = 0;
+
+    for (const histogram of histograms) {
+        histogram?.counts.forEach((n, i) => {
+            if (n > 0) {
+                const key = middle(histogram, i);
+
+                at.set(key, (at.get(key) ?? 0) + n);
+                all += n;
+            }
+        });
     }
 
-    return shares;
+    const keys = [...at.keys()].sort((a, b) => a - b);
+    let [below, low, high] = [0, keys[0], keys[0]];
+
+    for (const key of keys) {
+        if (below <= all * RARE) {
+            low = key;
+        }
+
+        if (below <= all * (1 - RARE)) {
+            high = key;
+        }
+
+        below += at.get(key)!;
+    }
+
+    return low === undefined || high === undefined ? undefined : [low, high];
 };
 
-const makeGrid = ({ quantiles, thresholds }: HeatData): Grid | undefined => {
-    const known = quantiles.filter((column) => column.every((value) => value !== null)) as number[][];
+const makeGrid = ({ histograms, thresholds }: HeatData): Grid | undefined => {
+    const found = range(histograms);
 
-    if (!known.length) {
+    if (!found) {
         return undefined;
     }
 
-    const sorted = (i: number): number[] => known.map((column) => column[i]!).sort((a, b) => a - b);
-    const lows = sorted(0);
-    const highs = sorted(HEAT_QUANTILES.length - 1);
-    const positive = known.flat().filter((value) => value > 0);
-    const least = Math.min(...positive, thresholds?.[0] ?? Infinity);
+    const low = Math.min(found[0], thresholds ? log(thresholds[0]) : Infinity) - 0.2;
+    const high = Math.max(found[1], thresholds ? log(thresholds[1]) : -Infinity) + 0.2;
+    const row = (value: number): number =>
+        Math.max(0, Math.min(ROWS - 1, Math.floor((value - low) / (high - low) * ROWS)));
+    const totals = histograms.map(total);
 
-    /* steps with odd values do not set the scale */
-    const low = log(Math.max(lows[Math.floor(lows.length * 0.1)]!, least / 2));
-    const high = log(Math.max(highs[Math.floor(highs.length * 0.9)]!, thresholds?.[1] ?? 0) * 1.1);
-    const grid: Grid = { low, high: Math.max(high, low + 1), shares: [], most: 0 };
+    const shares = histograms.map((histogram, column) => {
+        const rows = new Array<number>(ROWS).fill(0);
 
-    grid.shares = quantiles.map((column) => column.every((value) => value !== null)
-        ? spread(column as number[], grid) : []);
-    grid.most = Math.max(...grid.shares.flat(), 1e-9);
-    return grid;
+        if (histogram && totals[column]! > 0) {
+            rows[0]! += histogram.zero_count / totals[column]!;
+            histogram.counts.forEach((n, i) => {
+                rows[row(middle(histogram, i))]! += n / totals[column]!;
+            });
+        }
+
+        return rows;
+    });
+
+    /* one step of few values does not make all others pale */
+    const sorted = shares.map((rows) => Math.max(...rows)).filter((n) => n > 0)
+        .sort((a, b) => a - b);
+
+    return { low, high, totals, shares, most: sorted[Math.floor(sorted.length * 0.8)] ?? 1 };
+};
+
+/* 1, 2 and 5 times powers of ten between two logarithms; fewer if it is far */
+const round = (low: number, high: number): number[] => {
+    const factors = high - low > 9 ? [1] : [1, 2, 5];
+    const all: number[] = [];
+
+    for (let power = Math.floor(low / Math.log2(10)); 10 ** power <= 2 ** high; power++) {
+        all.push(...factors.map((factor) => Number((factor * 10 ** power).toPrecision(1)))
+            .filter((value) => log(value) >= low && log(value) <= high));
+    }
+
+    return all;
 };
 
 export const heatChart = (): {
@@ -103,11 +148,13 @@ export const heatChart = (): {
                 return;
             }
 
-            const left = x(i, width);
-            const top = y(at + 1, height);
+            /* whole pixels, or the cells would have seams */
+            const left = Math.round(x(i, width));
+            const top = Math.round(y(at + 1, height));
 
-            context.globalAlpha = Math.min(1, 0.04 + 0.96 * (share / grid!.most) ** 0.6);
-            context.fillRect(left, top, x(i + 1, width) - left + 0.3, y(at, height) - top + 0.3);
+            context.globalAlpha = Math.min(1, 0.05 + 0.95 * (share / grid!.most) ** 0.7);
+            context.fillRect(left, top, Math.round(x(i + 1, width)) - left,
+                             Math.round(y(at, height)) - top);
         }));
 
         context.globalAlpha = 1;
@@ -117,16 +164,12 @@ export const heatChart = (): {
         const { steps, step, tick, thresholds } = data!;
         const every = Math.ceil(steps.length / Math.max(2, Math.floor((width - LEFT) / 90)));
 
-        for (let power = Math.ceil(grid!.low); power <= grid!.high; power++) {
-            const value = 2 ** power;
-            const rounded = value >= 10 ? Number(value.toPrecision(2)) : Number(value.toPrecision(1));
-            const middle = y(row(rounded), height);
+        for (const value of round(grid!.low, grid!.high)) {
+            const level = y(row(value), height);
 
-            if ((power - Math.ceil(grid!.low)) % (grid!.high - grid!.low > 7 ? 2 : 1) === 0
-                && middle > TOP + 4 && middle < height - BOTTOM)
-            {
-                line(context, [LEFT - 4, middle, LEFT, middle]);
-                text(context, tick(rounded), LEFT - 8, middle, "right");
+            if (level > TOP + 4 && level < height - BOTTOM - 2) {
+                line(context, [LEFT - 4, level, LEFT, level]);
+                text(context, tick(value), LEFT - 8, level, "right");
             }
         }
 
@@ -138,16 +181,16 @@ export const heatChart = (): {
         });
 
         thresholds?.forEach((value, i) => {
-            const middle = Math.round(y(row(value), height)) + 0.5;
+            const level = Math.round(y(row(value), height)) + 0.5;
 
-            if (middle > TOP && middle < height - BOTTOM) {
-                line(context, [LEFT, middle, width - RIGHT, middle],
+            if (level > TOP && level < height - BOTTOM) {
+                line(context, [LEFT, level, width - RIGHT, level],
                      i ? "poor-text" : "good-text", [4, 4]);
             }
         });
     };
 
-    const chart = picture((width) => width < 500 ? 220 : 260, (context, width, height) => {
+    const chart = picture((width) => width < 500 ? 200 : 240, (context, width, height) => {
         if (data && grid) {
             cells(context, width, height);
             axes(context, width, height);
@@ -169,7 +212,8 @@ export const heatChart = (): {
             2 ** (grid!.low + (grid!.high - grid!.low) * at / ROWS));
 
         readout.textContent = share === undefined ? ""
-            : `${at(data.steps[i]!)}: ${percent(share)} from ${edge(over)} to ${edge(over + 1)}`;
+            : `${at(data.steps[i]!)}: ${percent(share)} of ${count(grid.totals[i]!)} from ${
+                edge(over)} to ${edge(over + 1)}`;
 
     }, () => {
         readout.textContent = "";

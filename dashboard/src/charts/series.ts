@@ -76,7 +76,7 @@ const options = (
 ): uPlot.Options => ({
     width,
     height: data.height ?? 260,
-    padding: [10, 12, 0, 0],
+    padding: [10, 26, 0, 0],
     legend: { show: false },
     cursor: {
         drag: { x: true, y: false, setScale: false },
@@ -84,6 +84,9 @@ const options = (
         y: false,
     },
     scales: {
+        /* a bar has the width of its step */
+        x: { range: (_, least, most) =>
+            [least, data.lines.some(({ bars }) => bars) ? most + data.step : most] },
         y: { range: (_, __, most) => {
             const top = Math.max(most ?? 0, data.thresholds?.[0] ?? 0);
 

@@ -5,6 +5,11 @@
 import { visitorDimensions } from "../catalog";
 import { dimensions } from "../format";
 import { state, type State } from "../state";
+import { by } from "./by";
+import { actions, causes, conversions, paths, resources } from "./details";
+import { errors } from "./errors";
+import { health } from "./health";
+import { metrics } from "./metrics";
 import { overview } from "./overview";
 import type { View } from "./parts";
 
@@ -14,7 +19,7 @@ export interface Place {
 }
 
 const views: Record<string, () => View> = {
-    overview,
+    overview, metrics, by, errors, causes, resources, paths, actions, conversions, health,
 };
 
 export const view = (): View => (views[state.view] ?? overview)();

@@ -78,7 +78,8 @@ const visitors = ([answer, steps]: Answer[], body: HTMLElement): boolean => {
     const tile = (name: string, key: string, line: boolean, less = false) => ({
         name,
         value: number(now, key),
-        text: key === "bounce_rate" ? percent(number(now, key) ?? 0) : short(number(now, key) ?? 0),
+        text: number(now, key) === undefined ? "–"
+            : key === "bounce_rate" ? percent(number(now, key)!) : short(number(now, key)!),
         more: countChange(number(now, key), number(before, key), less),
         below: line && spark(values(over, key), key === "errors" ? "poor" : "accent"),
     });

@@ -79,7 +79,7 @@ export const vitalColumn = (metric: string): Column<Row> => ({
 /* the question behind a table of visitors */
 export const visitorQuestion = (by: string, limit = ROWS): string => about({
     by, q: "75", limit,
-    metric: [...VITALS, "views", "errors", "entrances", "bounces", "sessions"].join(","),
+    metric: [...VITALS, "views", "errors", "entrances", "bounces"].join(","),
 });
 
 export interface VisitorTable {
@@ -146,7 +146,7 @@ export interface Tile {
     value?: number | undefined;
     more?: Node | string | false | undefined;
     below?: Node | false;
-    kind?: string;
+    kind?: string | undefined;
 }
 
 /* figures to be seen first */
