@@ -21,7 +21,7 @@ const bundle = (entry, name, format, full) => build({
     entryPoints: [`src/${entry}.ts`],
     outfile: `dist/${name}`,
     bundle: true,
-    minify: true,
+    minify: !process.env.RUM_READABLE,
     sourcemap: true,
     format,
     target: "es2022",

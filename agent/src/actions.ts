@@ -1,15 +1,14 @@
 /*
  * What the visitor did: clicks, how far the page was scrolled.
  *
- *   rage    the third click on one thing within a second
- *   dead    a second after a click on something that looks as if it did
- *           something, nothing has happened: no change of the document, no
- *           request, no navigation, no focus
+ *   rage_click  the third click on one thing within a second
+ *   dead_click  a second after a click on something that looks as if it did
+ *               something, nothing has happened: no change of the document,
+ *               no request, no navigation, no focus
  *
  * A handler here only takes notes; what needs a layout waits for an idle moment.
  */
 
-import { wanted } from "./options";
 import { idle, now, on, selector, tenth } from "./util";
 import { add, restarts, view } from "./view";
 
@@ -18,7 +17,7 @@ const RAGE = 3;
 const LIVELY = "button,[role=button],[onclick],[type=submit],[type=button],"
     + "a:not([href]),a[href='#'],a[href^='javascript:']";
 
-const startClicks = (): void => {
+export const startClicks = (): void => {
     let last: EventTarget | null;
     let times: number[] = [];
     let effects = 0;
@@ -55,7 +54,7 @@ const startClicks = (): void => {
                 && requests
                     == performance.getEntriesByType("resource").length)
             {
-                act("dead");
+                act("dead_click");
             }
         }, BURST);
     };
@@ -83,7 +82,7 @@ const startClicks = (): void => {
         last = target;
 
         if (times.length == RAGE) {
-            act("rage");
+            act("rage_click");
         }
 
         if (event.isTrusted) {
@@ -92,7 +91,7 @@ const startClicks = (): void => {
     });
 };
 
-const startScroll = (): void => {
+export const startScroll = (): void => {
     let waiting = false;
 
     const measure = (): void => {
@@ -115,14 +114,4 @@ const startScroll = (): void => {
     on("scroll", later);
     restarts.push(later);
     later();
-};
-
-export const startActions = (): void => {
-    if (wanted("clicks")) {
-        startClicks();
-    }
-
-    if (wanted("scroll")) {
-        startScroll();
-    }
 };

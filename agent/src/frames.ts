@@ -46,6 +46,8 @@ export const startFrames = (): void => {
         let longest = 0;
         let url = "";
 
+        framesNow?.();
+
         for (const frame of frames) {
             for (const script of frame.scripts) {
                 const time = Math.min(to, script.startTime + script.duration)
@@ -61,7 +63,7 @@ export const startFrames = (): void => {
         return url;
     };
 
-    collectors.unshift(() => {
+    collectors.push(() => {
         const { _metrics: metrics, _nav: nav, _start: zero } = view;
 
         tasksNow?.();

@@ -2,7 +2,7 @@
  * The whole agent.
  */
 
-import { startActions } from "./actions";
+import { startClicks, startScroll } from "./actions";
 import { call } from "./api";
 import { startErrors } from "./errors";
 import { startFrames } from "./frames";
@@ -10,18 +10,21 @@ import { wanted, type Options } from "./options";
 import { startResources } from "./resources";
 import { startRoutes } from "./routes";
 import { start as begin } from "./start";
+import { vitals } from "./vitals";
 
-const collectors: Record<string, () => void> = {
-    errors: startErrors,
-    frames: startFrames,
-    resources: startResources,
-    actions: startActions,
-    routes: startRoutes,
+const off = (name: string, startIt: () => void) => () => {
+    if (wanted(name)) {
+        startIt();
+    }
 };
 
-export const start = (options: Options) => begin(options,
-    Object.keys(collectors).map((name) => () => {
-        if (wanted(name)) {
-            collectors[name]!();
-        }
-    }), call);
+/* errors first: the browser keeps no list of them */
+export const start = (options: Options) => begin(options, [
+    off("errors", startErrors),
+    ...vitals,
+    off("frames", startFrames),
+    off("resources", startResources),
+    off("clicks", startClicks),
+    off("scroll", startScroll),
+    off("routes", startRoutes),
+], call);

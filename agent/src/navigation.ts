@@ -19,9 +19,16 @@ export const navigationType = (): string =>
 
 export const activation = (): number => entry()?.activationStart || 0;
 
+let described = false;
+
 /* all that the browser has filled in by now; phases that were none are not */
 const collect = (): void => {
     const e = entry();
+
+    if (FULL && !described) {
+        described = true;
+        describe();
+    }
 
     if (view._route || !e) {
         return;
@@ -69,7 +76,8 @@ const width = (): string => {
         : w < 1440 ? "lg" : "xl";
 };
 
-/* what cannot change while the document lives */
+/* what hardly changes while the document lives; not at its start, which has
+   more to do, and no layout yet */
 const describe = (): void => {
     const n = navigator as any;
     const c = n.connection;
@@ -115,8 +123,4 @@ const describe = (): void => {
 
 export const startNavigation = (): void => {
     collectors.push(collect);
-
-    if (FULL) {
-        describe();
-    }
 };

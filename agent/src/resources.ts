@@ -47,7 +47,7 @@ export const startResources = (): void => {
         changed();
     });
 
-    collectors.unshift(() => {
+    collectors.push(() => {
         more?.();
 
         if (all) {

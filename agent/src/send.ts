@@ -65,7 +65,9 @@ export const sendText = (body: string, leaving?: boolean): void => {
 export const texts = (beacon: Beacon): string[] => {
     const text = JSON.stringify(beacon);
 
-    if (!FULL || new Blob([text]).size < MAX_BYTES) {
+    if (!FULL || text.length * 3 < MAX_BYTES
+        || new TextEncoder().encode(text).length < MAX_BYTES)
+    {
         return [text];
     }
 

@@ -9,7 +9,7 @@ import { attempt, id } from "./util";
 const KEY = "rum";
 const QUEUE = "rum.q";
 const IDLE = 18e5;
-const KEPT_BYTES = 1e5;
+const KEPT_BYTES = 2e5;
 
 export interface Session {
     id: string;

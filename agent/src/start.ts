@@ -3,128 +3,131 @@
  * anything may be measured at all.
  */
 
-import { flag, options, refused, type Options } from "./options";
+import { options, refused, type Options } from "./options";
 import { drain } from "./send";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { on } from "./util";
+import { attempt, idle, on } from "./util";
 import { begin, flush, silence, tags, watch } from "./view";
-import { startVitals } from "./vitals";
 
 type Call = [name: string, ...args: any[]];
 
 /*
- * What the page calls, rum.q of before included.  Each task is a task of its
- * own, so that none is long.
+ * Each step is a task of its own, so that none is long; a page that is left
+ * before the last one has all that are missing done at once.
  */
 export const start = (
-    given: Options, tasks: (() => void)[], call: (command: Call) => void,
+    given: Options, steps: (() => void)[], call: (command: Call) => void,
 ): ((...command: Call) => void) => {
     const page = window as any;
-    let waiting: Call[] | undefined = [];
+    const waiting: Call[] = page.rum?.q || [];
+    let ready = false;
 
-    const rum = (...command: Call): void => {
+    const rum = page.rum = (...command: Call): void => {
         if (command[0] == "config") {
             Object.assign(options, command[1]);
 
-        } else if (waiting) {
-            waiting.push(command);
+        } else if (ready) {
+            call(command);
 
         } else {
-            call(command);
+            waiting.push(command);
         }
     };
 
-    const early = page.rum?.q || [];
-
-    page.rum = rum;
     Object.assign(options, given);
+    waiting.forEach((command) => command[0] == "config" && rum(...command));
 
-    /* from two script tags it is the first that counts */
+    /* of two script tags it is the first that counts */
     if (page.rumStarted || refused()) {
-        waiting = { push() {} } as any;
+        waiting.push = () => 0;
         return rum;
     }
 
     page.rumStarted = true;
 
-    for (const command of early) {
-        rum(...(command as Call));
-    }
-
-    const go = (): void => {
-        for (const tag of ("" + (options.tags || "")).split(/[\s,]+/)) {
-            const [name, value] = tag.split(":");
-
-            if (value) {
-                tags[name!] = value;
-            }
-        }
-
-        if (options.consent == "required") {
-            silence();
-
-        } else {
-            drain();
-        }
-
-        begin(navigationType(), activation());
-        startVitals();
-        startNavigation();
-
-        /*
-         * On its way up: the listeners of web-vitals and of the page, which
-         * have the last values, come before.
-         */
-        on("visibilitychange", () => {
-            watch();
-
-            if (document.visibilityState == "hidden") {
-                flush(true);
-            }
-        }, false);
-
-        on("pagehide", () => {
-            if (document.visibilityState == "hidden") {
-                flush(true);
-            }
-        }, false);
-
-        on("pageshow", (event) => {
-            if (event.persisted) {
-                begin("back_forward_cache", event.timeStamp);
-            }
-        });
-
-        on("online", drain);
-
-        const next = (): void => {
-            const task = tasks.shift();
-
-            if (task) {
-                task();
-                setTimeout(next);
-
-            } else {
-                const commands = waiting!;
-
-                waiting = undefined;
-                commands.forEach(call);
-            }
-        };
-
-        setTimeout(next);
+    const step = (): boolean => {
+        attempt(steps.shift()!);
+        return steps.length > 0;
     };
 
+    const next = (): void => {
+        if (steps.length) {
+            step();
+            setTimeout(next);
+        }
+    };
+
+    steps = [
+        startView,
+        ...steps,
+        startNavigation,
+
+        () => {
+            ready = true;
+            waiting.forEach(call);
+        },
+    ];
+
+    on("visibilitychange", () => {
+        if (document.visibilityState == "hidden"
+            && !(document as any).prerendering)
+        {
+            while (step());
+        }
+    });
+
     if ((document as any).prerendering) {
-        document.addEventListener("prerenderingchange", () => setTimeout(go),
+        document.addEventListener("prerenderingchange", () => setTimeout(next),
                                   { once: true });
     } else {
-        go();
+        setTimeout(next);
     }
 
     return rum;
 };
 
-export { flag };
+const startView = (): void => {
+    for (const tag of ("" + (options.tags || "")).split(/[\s,]+/)) {
+        const [name, value] = tag.split(":");
+
+        if (value) {
+            tags[name!] = value;
+        }
+    }
+
+    if (options.consent == "required") {
+        silence();
+
+    } else {
+        idle(drain);
+    }
+
+    begin(navigationType(), activation());
+
+    /*
+     * On its way up: the listeners of web-vitals and of the page, which
+     * have the last values, come before.
+     */
+    on("visibilitychange", () => {
+        watch();
+        leaving();
+    }, false);
+
+    on("pagehide", leaving, false);
+
+    on("pageshow", (event) => {
+        if (event.persisted) {
+            begin("back_forward_cache", event.timeStamp);
+        }
+    });
+
+    on("online", drain);
+};
+
+const leaving = (): void => {
+    if (document.visibilityState == "hidden") {
+        flush(true);
+    }
+};

@@ -6,10 +6,21 @@ export const now = (): number => performance.now();
 
 export const tenth = (value: number): number => Math.round(value * 10) / 10;
 
+/* what goes on in the page must never fail for what we do there */
+export const attempt = <T>(task: () => T): T | undefined => {
+    try {
+        return task();
+
+    } catch {
+        return undefined;
+    }
+};
+
 /* listeners are on the window, before those of the page */
 export const on = (
     type: string, listener: (event: any) => void, capture = true,
-): void => addEventListener(type, listener, capture);
+): void => addEventListener(
+    type, (event) => attempt(() => listener(event)), capture);
 
 export const id = (): string =>
     crypto.getRandomValues(new Uint32Array(3))
@@ -19,16 +30,6 @@ export const id = (): string =>
 export const idle = (task: () => void): void => {
     (globalThis.requestIdleCallback || setTimeout)(
         task, { timeout: 1000 } as any);
-};
-
-/* what is going on in the page must never fail for what we do there */
-export const attempt = <T>(task: () => T): T | undefined => {
-    try {
-        return task();
-
-    } catch {
-        return undefined;
-    }
 };
 
 export const observe = (
@@ -41,7 +42,9 @@ export const observe = (
     const observer = new PerformanceObserver(
         (list) => list.getEntries().forEach(each));
 
-    observer.observe({ type, buffered: true });
+    /* of events: from how many ms on, and what web-vitals asks for */
+    observer.observe(
+        { type, buffered: true, durationThreshold: 40 } as PerformanceObserverInit);
 
     return () => observer.takeRecords().forEach(each);
 });
@@ -55,7 +58,7 @@ export const selector = (node?: any): string | undefined => {
 
     node = node?.nodeType == 3 ? node.parentElement : node;
 
-    for (; node && node != document.body && !/[#.]/.test(path);
+    for (; node?.classList && node != document.body && !/[#.]/.test(path);
         node = node.parentElement)
     {
         path = node.localName + (node.id ? "#" + node.id : "")

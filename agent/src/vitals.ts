@@ -17,7 +17,7 @@ import { LayoutShiftManager } from "web-vitals-lib/LayoutShiftManager.js";
 import { initUnique } from "web-vitals-lib/initUnique.js";
 
 import type { Attribution } from "./types";
-import { attempt, bare, selector, tenth } from "./util";
+import { attempt, bare, observe, selector, tenth } from "./util";
 import { changed, collectors, restarts, view } from "./view";
 
 declare const FULL: boolean;
@@ -25,13 +25,21 @@ declare const FULL: boolean;
 /* the URL of the script that took longest between two times: frames.ts */
 export const scripts: { _longest?: (from: number, to: number) => string } = {};
 
+/* durations of events are multiples of 8 ms */
+const ROUNDING = 8;
+const EVENTS = 99;
+
+/* the last ones */
+let events: any[] = [];
+let eventsNow: (() => void) | undefined;
+
 let metrics: Record<string, any> = {};
 let about: Record<string, Attribution | undefined> = {};
 
 const describe: Record<string, (metric: any) => Attribution> = {
     lcp: ({ entries: [entry] }) => ({
         target: selector(entry.element),
-        url: bare(entry.url || ""),
+        url: bare(entry.url || "") || undefined,
     }),
 
     inp: ({ entries }) => ({
@@ -89,18 +97,23 @@ const parts: Record<string, (metric: any) => void> = {
         set("lcp_render_delay", value - to);
     },
 
+    /* all handlers of the frame count, not those of the longest event only */
     inp({ value, entries }) {
-        const times = entries.map((entry: any) => entry.processingStart);
-        const ends = entries.map((entry: any) => entry.processingEnd);
-        const start = entries[0].startTime;
-        const from = Math.min(...times) - start;
-        const to = Math.min(Math.max(...ends) - start, value);
+        eventsNow?.();
+
+        const { startTime: start } = entries[0];
+        const frame = events.filter((event) => Math.abs(
+            event.startTime + event.duration - start - value) <= ROUNDING)
+            .concat(entries);
+        const from = Math.min(...frame.map((e) => e.processingStart)) - start;
+        const to = Math.min(value,
+            Math.max(...frame.map((e) => e.processingEnd)) - start);
 
         set("inp_delay", from);
         set("inp_processing", to - from);
         set("inp_presentation", value - to);
 
-        about.inp!.url = scripts._longest?.(start, start + to);
+        about.inp!.url = scripts._longest?.(start, start + to) || undefined;
     },
 };
 
@@ -125,39 +138,51 @@ const collect = (): void => {
     }
 };
 
-export const startVitals = (): void => {
-    const options = { reportAllChanges: true };
+const settings = { reportAllChanges: true };
 
-    onFCP(take, options);
-    onLCP(take, options);
-    onCLS(take, options);
-    onINP(take, options);
+const restart = (route?: boolean): void => {
+    about = {};
 
-    collectors.push(collect);
+    if (!route) {
+        metrics = {};           /* the library makes new ones */
+        return;
+    }
 
-    restarts.push((route) => {
-        about = {};
+    const shifts = initUnique(settings, LayoutShiftManager);
 
-        if (!route) {
-            metrics = {};       /* the library makes new ones */
-            return;
-        }
+    shifts._sessionValue = 0;
+    shifts._sessionEntries = [];
+    initUnique(settings, InteractionManager)._resetInteractions();
 
-        const shifts = initUnique(options, LayoutShiftManager);
+    metrics = { cls: metrics.cls, inp: metrics.inp };
 
-        shifts._sessionValue = 0;
-        shifts._sessionEntries = [];
-        initUnique(options, InteractionManager)._resetInteractions();
+    if (metrics.cls) {
+        metrics.cls.value = 0;
+        metrics.cls.entries = [];
+    }
 
-        metrics = { cls: metrics.cls, inp: metrics.inp };
-
-        if (metrics.cls) {
-            metrics.cls.value = 0;
-            metrics.cls.entries = [];
-        }
-
-        if (metrics.inp) {
-            metrics.inp.value = -1;
-        }
-    });
+    if (metrics.inp) {
+        metrics.inp.value = -1;
+    }
 };
+
+/* steps of the start */
+export const vitals = [
+    () => {
+        collectors.push(collect);
+        restarts.push(restart);
+        onFCP(take, settings);
+    },
+
+    () => onLCP(take, settings),
+    () => onCLS(take, settings),
+    () => onINP(take, settings),
+];
+
+if (FULL) {
+    vitals.push(() => {
+        eventsNow = observe("event", (event) => {
+            events = [...events.slice(-EVENTS), event];
+        });
+    });
+}

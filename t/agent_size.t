@@ -1,0 +1,8 @@
+# see agent/test/size.test.mjs
+
+use strict;
+use warnings;
+
+use RumAgent;
+
+agent_test('size');
