@@ -11,6 +11,7 @@ use RumTest;
 my $cache = tmp('cache');
 my $echo = free_port();
 my $dead = free_port();
+my $there = free_port();
 my $given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
 my $trace = qr/00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01/;
 
@@ -24,6 +25,14 @@ my $nginx = nginx(http => <<"HTTP", server => <<"SERVER");
         server 127.0.0.1:$dead max_fails=0;
         server 127.0.0.1:$echo backup;
     }
+    upstream late {
+        server 127.0.0.1:$echo;
+        server 127.0.0.1:$there backup;
+    }
+    server {
+        listen 127.0.0.1:$there;
+        location / { return 200 x; }
+    }
     server {
         listen 127.0.0.1:$echo;
         location / { return 200 "\$http_traceparent"; }
@@ -34,6 +43,7 @@ my $nginx = nginx(http => <<"HTTP", server => <<"SERVER");
         }
         location /broken { return 502; }
         location /slow { limit_req zone=slow burst=9; alias html/slow; }
+        location /late { limit_req zone=slow burst=9; alias html/none; }
     }
 HTTP
     rum_server_timing on;
@@ -48,6 +58,10 @@ HTTP
     }
     location /slow { proxy_pass http://127.0.0.1:$echo; }
     location /tries { proxy_pass http://tries/; }
+    location /late {
+        proxy_pass http://late;
+        proxy_next_upstream http_404;
+    }
     location /broken {
         proxy_pass http://127.0.0.1:$echo;
         proxy_intercept_errors on;
@@ -112,13 +126,18 @@ is_deeply([ sort keys %{ timing($nginx->head('/')) } ],
     cmp_ok($t->{total}, '>=', $t->{upstream}, 'is a part of the total');
     is($r->{body}, $t->{traceparent}, 'and gets the same trace');
 
-    # of three at once the upstream answers the last one 100 ms later
-    my @c = map { $nginx->client } 1 .. 3;
-    $_->send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n") for @c;
-    my ($slowest) = sort { $b->{upstream} <=> $a->{upstream} }
-                    map { timing($_->response('GET')) } @c;
-    cmp_ok($slowest->{upstream}, '>=', 50, 'the time of a slow one');
-    cmp_ok($slowest->{total}, '>=', $slowest->{upstream}, 'in the total too');
+    # of three at once the upstream answers the last one 100 ms later, for
+    # /late with a 404, so that the next upstream is asked
+    for my $target (qw(/slow /late)) {
+        my @c = map { $nginx->client } 1 .. 3;
+
+        $_->send("GET $target HTTP/1.1\r\nHost: a\r\n\r\n") for @c;
+        my ($slowest) = sort { $b->{upstream} <=> $a->{upstream} }
+                        map { timing($_->response('GET')) } @c;
+        cmp_ok($slowest->{upstream}, '>=', 50, "$target: a slow one");
+        cmp_ok($slowest->{total}, '>=', $slowest->{upstream}, 'as in total');
+    }
+    is(get('/late')->{status}, 200, 'by the second try');
 
     $r = get('/tries');
     $t = timing($r);
