@@ -1,34 +1,15 @@
 /*
- * The spool: see ngx_http_rum_spool.h.  The first half writes, the second
- * half replays.
+ * The half of the spool that writes: see ngx_http_rum_spool.h.
  */
 
 #include "ngx_http_rum_spool.h"
 
 #include "rum_spool.h"
 
-#include <dirent.h>
 #include <sys/file.h>
 
 
 #define NGX_HTTP_RUM_SPOOL_SEGMENT  (16 * 1024 * 1024)  /* bytes of a file */
-#define NGX_HTTP_RUM_SPOOL_CHUNK    65536   /* bytes replayed at a time */
-#define NGX_HTTP_RUM_SPOOL_PACE     10      /* ms between chunks */
-#define NGX_HTTP_RUM_SPOOL_LOOK     1000    /* ms between looks */
-#define NGX_HTTP_RUM_SPOOL_NAME     512
-
-
-typedef struct {
-    ngx_fd_t                      fd;
-    off_t                         offset;       /* of the next record */
-    u_char                        name[NGX_HTTP_RUM_SPOOL_NAME];
-} ngx_http_rum_spool_file_t;
-
-
-typedef struct {
-    struct timespec               written;      /* when, last */
-    char                          name[NAME_MAX + 1];
-} ngx_http_rum_spool_found_t;
 
 
 typedef struct {
@@ -36,13 +17,12 @@ typedef struct {
     ngx_log_t                    *log;
     rum_str_t                     writer;
 
-    /* writing */
+    off_t                         segment;      /* bytes of a file, about */
     ngx_http_rum_spool_file_t     out;
     ngx_uint_t                    number;       /* of the file */
     off_t                         total;        /* bytes of all files, at the
                                                    last look and ours since */
     ngx_msec_t                    appended;     /* when */
-    ngx_msec_t                    looked;       /* when */
     ngx_queue_t                   written;      /* waiters: not synced yet */
     ngx_queue_t                   syncing;      /* waiters: sync under way */
     ngx_event_t                   sync;
@@ -53,25 +33,16 @@ typedef struct {
     ngx_uint_t                    listed;       /* the file, in the folder on
                                                    disk */
 
-    /* replaying */
-    ngx_http_rum_spool_file_t     in;
-    ngx_http_rum_waiter_t         acknowledged; /* of the chunk's last entry */
-    ngx_event_t                   timer;
-    ngx_connection_t              dummy;
-    u_char                       *chunk;
-
     unsigned                      unsynced:1;
     unsigned                      sync_running:1;       /* in a thread */
-    unsigned                      adopted:1;    /* there may be more */
     unsigned                      failed:1;     /* said so already */
 } ngx_http_rum_spooler_t;
 
 
+static off_t ngx_http_rum_spool_segment(void);
 static ngx_int_t ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s);
 static ngx_int_t ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s,
     const u_char *data, size_t len);
-static void ngx_http_rum_spool_failed(ngx_http_rum_spooler_t *s,
-    ngx_err_t err, const char *what);
 static void ngx_http_rum_spool_sync(ngx_event_t *ev);
 static void ngx_http_rum_spool_sync_file(ngx_http_rum_spooler_t *s);
 #if (NGX_THREADS)
@@ -81,19 +52,6 @@ static void ngx_http_rum_spool_sync_event(ngx_event_t *ev);
 static void ngx_http_rum_spool_synced(ngx_http_rum_spooler_t *s);
 static void ngx_http_rum_spool_release(ngx_http_rum_spooler_t *s);
 static void ngx_http_rum_spool_tell(ngx_queue_t *waiters, ngx_uint_t stored);
-
-static void ngx_http_rum_spool_timer(ngx_event_t *ev);
-static void ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s);
-static ngx_int_t ngx_http_rum_spool_next(ngx_http_rum_spooler_t *s,
-    ngx_http_rum_spool_found_t *file, off_t *total);
-static int ngx_http_rum_spool_cmp(const ngx_http_rum_spool_found_t *one,
-    const ngx_http_rum_spool_found_t *two);
-static ngx_uint_t ngx_http_rum_spool_named(const char *name);
-static ngx_int_t ngx_http_rum_spool_adopt(ngx_http_rum_spooler_t *s,
-    const char *name);
-static void ngx_http_rum_spool_replay(ngx_http_rum_spooler_t *s);
-static void ngx_http_rum_spool_acknowledged(ngx_http_rum_waiter_t *waiter);
-static void ngx_http_rum_spool_done(ngx_http_rum_spooler_t *s, int rc);
 
 
 static ngx_http_rum_spooler_t  ngx_http_rum_spooler;
@@ -116,7 +74,7 @@ ngx_http_rum_spool_init_process(ngx_cycle_t *cycle,
     s->log = cycle->log;
     s->writer = *writer;
     s->out.fd = NGX_INVALID_FILE;
-    s->in.fd = NGX_INVALID_FILE;
+    s->segment = ngx_http_rum_spool_segment();
 
     ngx_queue_init(&s->written);
     ngx_queue_init(&s->syncing);
@@ -139,25 +97,33 @@ ngx_http_rum_spool_init_process(ngx_cycle_t *cycle,
 
 #endif
 
-    s->chunk = ngx_palloc(cycle->pool, RUM_SPOOL_RECORD_HEAD
-                                       + RUM_SPOOL_RECORD_MAX);
-    if (s->chunk == NULL) {
-        return NGX_ERROR;
+    return ngx_http_rum_replay_init_process(cycle, spool);
+}
+
+
+/*
+ * A file that reaches the limit of the process (ulimit -f) is an error like a
+ * full disk, and no reason to die of a signal.
+ */
+
+static off_t
+ngx_http_rum_spool_segment(void)
+{
+    off_t          size;
+    struct rlimit  limit;
+
+    (void) signal(SIGXFSZ, SIG_IGN);
+
+    size = NGX_HTTP_RUM_SPOOL_SEGMENT;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < (rlim_t) size)
+    {
+        /* the last record of a file goes past this */
+        size = (off_t) limit.rlim_cur - RUM_SPOOL_RECORD_HEAD
+               - RUM_SPOOL_RECORD_MAX;
     }
 
-    s->acknowledged.handler = ngx_http_rum_spool_acknowledged;
-    s->acknowledged.data = s;
-
-    s->dummy.fd = (ngx_socket_t) -1;
-    s->dummy.data = s;
-    s->timer.handler = ngx_http_rum_spool_timer;
-    s->timer.data = &s->dummy;
-    s->timer.log = cycle->log;
-    s->timer.cancelable = 1;
-
-    ngx_add_timer(&s->timer, NGX_HTTP_RUM_SPOOL_PACE);
-
-    return NGX_OK;
+    return ngx_max(size, RUM_SPOOL_HEAD_LEN + 1);
 }
 
 
@@ -178,16 +144,14 @@ ngx_http_rum_spool_exit_process(void)
         ngx_http_rum_spool_sync_file(s);
 
         if (s->sync_err != 0) {
-            ngx_http_rum_spool_failed(s, s->sync_err, "fdatasync()");
+            ngx_http_rum_spool_failed(s->sync_err, "fdatasync()",
+                                      s->out.name);
         }
 
         ngx_http_rum_spool_release(s);
     }
 
-    if (s->in.fd != NGX_INVALID_FILE) {
-        /* the next to adopt it replays it from its beginning */
-        (void) ngx_close_file(s->in.fd);
-    }
+    ngx_http_rum_replay_exit_process();
 
     ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, 0);
     s->conf = NULL;
@@ -254,7 +218,7 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
 
     /* a file that is being synced stays open */
 
-    if (s->out.offset >= NGX_HTTP_RUM_SPOOL_SEGMENT
+    if (s->out.offset >= s->segment
         && !s->sync_running)
     {
         ngx_http_rum_spool_sync(&s->sync);
@@ -286,13 +250,13 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
     n = pwritev(s->out.fd, iov, 2, s->out.offset);
 
     if (n != (ssize_t) size) {
-        ngx_http_rum_spool_failed(s, n == -1 ? ngx_errno : NGX_ENOSPC,
-                                  "pwritev()");
+        ngx_http_rum_spool_failed(n == -1 ? ngx_errno : NGX_ENOSPC,
+                                  "pwritev()", s->out.name);
 
         /* whatever was written of it is written over by the next */
 
         if (ftruncate(s->out.fd, s->out.offset) == -1) {
-            ngx_http_rum_spool_failed(s, ngx_errno, "ftruncate()");
+            ngx_http_rum_spool_failed(ngx_errno, "ftruncate()", s->out.name);
         }
 
         return NGX_ERROR;
@@ -318,7 +282,7 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
     fd = open((char *) s->out.name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
     if (fd == -1) {
-        ngx_http_rum_spool_failed(s, ngx_errno, "open()");
+        ngx_http_rum_spool_failed(ngx_errno, "open()", s->out.name);
         return NGX_ERROR;
     }
 
@@ -337,7 +301,7 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
     if (pwrite(fd, RUM_SPOOL_HEAD, RUM_SPOOL_HEAD_LEN, 0)
         != RUM_SPOOL_HEAD_LEN)
     {
-        ngx_http_rum_spool_failed(s, ngx_errno, "pwrite()");
+        ngx_http_rum_spool_failed(ngx_errno, "pwrite()", s->out.name);
         (void) ngx_delete_file(s->out.name);
         (void) close(fd);
         return NGX_ERROR;
@@ -351,17 +315,21 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
 }
 
 
-static void
-ngx_http_rum_spool_failed(ngx_http_rum_spooler_t *s, ngx_err_t err,
-    const char *what)
+void
+ngx_http_rum_spool_failed(ngx_err_t err, const char *what,
+    const u_char *name)
 {
+    ngx_http_rum_spooler_t  *s;
+
+    s = &ngx_http_rum_spooler;
+
     ngx_http_rum_stats_add(NGX_HTTP_RUM_SPOOL_ERRORS, 1);
 
     if (!s->failed) {
         s->failed = 1;
 
         ngx_log_error(NGX_LOG_CRIT, s->log, err,
-                      "rum spool: %s of \"%s\" failed", what, s->out.name);
+                      "rum spool: %s of \"%s\" failed", what, name);
     }
 }
 
@@ -474,7 +442,7 @@ ngx_http_rum_spool_synced(ngx_http_rum_spooler_t *s)
     }
 
     if (s->sync_err != 0) {
-        ngx_http_rum_spool_failed(s, s->sync_err, "fdatasync()");
+        ngx_http_rum_spool_failed(s->sync_err, "fdatasync()", s->out.name);
     }
 
     ngx_http_rum_spool_tell(&told, s->sync_err == 0);
@@ -512,320 +480,35 @@ ngx_http_rum_spool_release(ngx_http_rum_spooler_t *s)
 }
 
 
-static void
-ngx_http_rum_spool_timer(ngx_event_t *ev)
+/* once a second: syncs what nobody waits for, and lets go of the file */
+
+void
+ngx_http_rum_spool_settle(void)
 {
-    ngx_connection_t        *c;
     ngx_http_rum_spooler_t  *s;
 
-    c = ev->data;
-    s = c->data;
+    s = &ngx_http_rum_spooler;
 
-    /* while a file is replayed, others still grow */
-
-    if (s->in.fd == NGX_INVALID_FILE
-        || ngx_current_msec - s->looked >= NGX_HTTP_RUM_SPOOL_LOOK)
-    {
-        ngx_http_rum_spool_look(s);
+    if (s->out.fd == NGX_INVALID_FILE) {
+        return;
     }
 
-    if (s->in.fd != NGX_INVALID_FILE && s->acknowledged.entry == NULL
-        && ngx_http_rum_delivery_has_time())
-    {
-        ngx_http_rum_spool_replay(s);
-    }
+    ngx_http_rum_spool_sync(&s->sync);
 
-    if (!ev->timer_set) {
-        ngx_add_timer(ev, (s->in.fd != NGX_INVALID_FILE || s->adopted)
-                          ? NGX_HTTP_RUM_SPOOL_PACE
-                          : NGX_HTTP_RUM_SPOOL_LOOK);
+    if (ngx_http_rum_delivery_has_time() && !s->unsynced
+        && !s->sync_running
+        && ngx_current_msec - s->appended >= NGX_HTTP_RUM_SPOOL_LOOK)
+    {
+        ngx_http_rum_spool_release(s);
     }
 }
 
 
-/*
- * Once a second: adds up the files, syncs what nobody waits for, lets go of
- * the own file when Redis takes events again, and adopts one.
- */
-
-static void
-ngx_http_rum_spool_look(ngx_http_rum_spooler_t *s)
+void
+ngx_http_rum_spool_measured(off_t total)
 {
-    off_t                       total;
-    ngx_int_t                   rc;
-    ngx_http_rum_spool_found_t  file;
+    ngx_http_rum_spooler.total = total;
 
-    s->looked = ngx_current_msec;
-    s->adopted = 0;
-
-    if (s->out.fd != NGX_INVALID_FILE) {
-        ngx_http_rum_spool_sync(&s->sync);
-
-        if (ngx_http_rum_delivery_has_time() && !s->unsynced
-            && !s->sync_running
-            && ngx_current_msec - s->appended >= NGX_HTTP_RUM_SPOOL_LOOK)
-        {
-            ngx_http_rum_spool_release(s);
-        }
-    }
-
-    ngx_memzero(&file, sizeof(ngx_http_rum_spool_found_t));
-
-    do {
-        rc = ngx_http_rum_spool_next(s, &file, &total);
-
-        if (rc == NGX_ERROR) {
-            return;
-        }
-
-    } while (rc == NGX_OK && s->in.fd == NGX_INVALID_FILE
-             && ngx_http_rum_delivery_has_time() && !ngx_exiting
-             && ngx_http_rum_spool_adopt(s, file.name) != NGX_OK);
-
-    s->adopted = (s->in.fd != NGX_INVALID_FILE);
-    s->total = total;
     ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, (ngx_uint_t) total);
     ngx_http_rum_stats_max(NGX_HTTP_RUM_SPOOL_HIGH, (ngx_uint_t) total);
-}
-
-
-/*
- * The next file in the order in which they were written, from the oldest on,
- * and how much all of them take.
- */
-
-static ngx_int_t
-ngx_http_rum_spool_next(ngx_http_rum_spooler_t *s,
-    ngx_http_rum_spool_found_t *file, off_t *total)
-{
-    DIR                        *dir;
-    ngx_int_t                   rc;
-    struct stat                 st;
-    struct dirent              *de;
-    ngx_http_rum_spool_found_t  next, found;
-
-    dir = opendir((char *) s->conf->path->name.data);
-
-    if (dir == NULL) {
-        ngx_http_rum_spool_failed(s, ngx_errno, "opendir()");
-        return NGX_ERROR;
-    }
-
-    rc = NGX_DONE;
-    next = *file;
-    *total = 0;
-
-    while ((de = readdir(dir)) != NULL) {
-
-        if (!ngx_http_rum_spool_named(de->d_name)
-            || fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1
-            || !S_ISREG(st.st_mode))
-        {
-            continue;
-        }
-
-        *total += st.st_size;
-
-        found.written = st.st_mtim;
-        ngx_cpystrn((u_char *) found.name, (u_char *) de->d_name,
-                    sizeof(found.name));
-
-        if (ngx_http_rum_spool_cmp(&found, file) > 0
-            && (rc != NGX_OK || ngx_http_rum_spool_cmp(&found, &next) < 0))
-        {
-            next = found;
-            rc = NGX_OK;
-        }
-    }
-
-    (void) closedir(dir);
-
-    if (rc == NGX_OK) {
-        *file = next;
-    }
-
-    return rc;
-}
-
-
-static int
-ngx_http_rum_spool_cmp(const ngx_http_rum_spool_found_t *one,
-    const ngx_http_rum_spool_found_t *two)
-{
-    if (one->written.tv_sec != two->written.tv_sec) {
-        return (one->written.tv_sec < two->written.tv_sec) ? -1 : 1;
-    }
-
-    if (one->written.tv_nsec != two->written.tv_nsec) {
-        return (one->written.tv_nsec < two->written.tv_nsec) ? -1 : 1;
-    }
-
-    return strcmp(one->name, two->name);
-}
-
-
-static ngx_uint_t
-ngx_http_rum_spool_named(const char *name)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    return len > sizeof(".spool") - 1
-           && ngx_strcmp(name + len - (sizeof(".spool") - 1), ".spool") == 0;
-}
-
-
-static ngx_int_t
-ngx_http_rum_spool_adopt(ngx_http_rum_spooler_t *s, const char *name)
-{
-    u_char       head[RUM_SPOOL_HEAD_LEN];
-    ngx_fd_t     fd;
-    struct stat  st;
-
-    *ngx_snprintf(s->in.name, sizeof(s->in.name) - 1, "%V/%s",
-                  &s->conf->path->name, name)
-        = '\0';
-
-    fd = open((char *) s->in.name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
-
-    if (fd == -1) {
-        return NGX_DECLINED;
-    }
-
-    /* it may have been replayed and deleted before the lock was had */
-
-    if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || fstat(fd, &st) == -1 || st.st_nlink == 0)
-    {
-        (void) close(fd);
-        return NGX_DECLINED;
-    }
-
-    s->in.fd = fd;
-    s->in.offset = RUM_SPOOL_HEAD_LEN;
-
-    if (pread(fd, head, RUM_SPOOL_HEAD_LEN, 0) != RUM_SPOOL_HEAD_LEN) {
-        /* killed before the first record */
-        ngx_http_rum_spool_done(s, st.st_size == 0 ? RUM_OK : RUM_FULL);
-        return NGX_DECLINED;
-    }
-
-    if (ngx_memcmp(head, RUM_SPOOL_HEAD, RUM_SPOOL_HEAD_LEN) != 0) {
-        ngx_http_rum_spool_done(s, RUM_ERROR);
-        return NGX_DECLINED;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
-                  "rum spool: replaying \"%s\", %O bytes", s->in.name,
-                  (off_t) st.st_size);
-
-    return NGX_OK;
-}
-
-
-/*
- * Pushes a chunk into the ring.  Its last entry has the waiter: when that is
- * acknowledged, all of the chunk is.
- */
-
-static void
-ngx_http_rum_spool_replay(ngx_http_rum_spooler_t *s)
-{
-    int                     rc;
-    size_t                  left;
-    u_char                 *p;
-    ssize_t                 n;
-    rum_str_t               record, next;
-    ngx_uint_t              events;
-    ngx_http_rum_waiter_t  *waiter;
-
-    n = pread(s->in.fd, s->chunk, NGX_HTTP_RUM_SPOOL_CHUNK, s->in.offset);
-
-    if (n > 0 && rum_spool_record(s->chunk, (size_t) n, &record) == RUM_FULL
-        && record.len != 0)
-    {
-        /* a record that is larger than a chunk */
-        n = pread(s->in.fd, s->chunk, RUM_SPOOL_RECORD_HEAD + record.len,
-                  s->in.offset);
-    }
-
-    if (n <= 0) {
-        ngx_http_rum_spool_done(s, (n == 0) ? RUM_OK : RUM_ERROR);
-        return;
-    }
-
-    p = s->chunk;
-    left = (size_t) n;
-    events = 0;
-
-    rc = rum_spool_record(p, left, &record);
-
-    if (rc != RUM_OK) {
-        ngx_http_rum_spool_done(s, rc);
-        return;
-    }
-
-    while (rc == RUM_OK) {
-        p += RUM_SPOOL_RECORD_HEAD + record.len;
-        left -= RUM_SPOOL_RECORD_HEAD + record.len;
-
-        rc = rum_spool_record(p, left, &next);
-        waiter = (rc == RUM_OK) ? NULL : &s->acknowledged;
-
-        if (ngx_http_rum_delivery_replay(record.data, record.len, waiter)
-            != NGX_OK)
-        {
-            /* no room: what is in the ring is sent again with the rest */
-            return;
-        }
-
-        events++;
-        record = next;
-    }
-
-    s->in.offset += (off_t) (p - s->chunk);
-
-    ngx_http_rum_stats_add(NGX_HTTP_RUM_SPOOL_REPLAYED, (ngx_int_t) events);
-}
-
-
-static void
-ngx_http_rum_spool_acknowledged(ngx_http_rum_waiter_t *waiter)
-{
-    /* the timer goes on with the next chunk, at its pace */
-}
-
-
-/* RUM_OK: all of it; RUM_FULL: up to a torn end; RUM_ERROR: it is damaged */
-
-static void
-ngx_http_rum_spool_done(ngx_http_rum_spooler_t *s, int rc)
-{
-    u_char  bad[NGX_HTTP_RUM_SPOOL_NAME + sizeof(".bad")];
-
-    if (rc != RUM_OK) {
-        ngx_http_rum_stats_add(NGX_HTTP_RUM_SPOOL_TORN, 1);
-
-        ngx_log_error(NGX_LOG_WARN, s->log, 0,
-                      "rum spool: \"%s\" %s at byte %O", s->in.name,
-                      rc == RUM_FULL ? "was torn" : "is damaged",
-                      s->in.offset);
-    }
-
-    if (rc == RUM_ERROR) {
-        *ngx_sprintf(bad, "%s.bad", s->in.name) = '\0';
-
-        /* what ends in ".spool.bad" is for people to look at */
-
-        if (ngx_rename_file(s->in.name, bad) == NGX_FILE_ERROR) {
-            ngx_http_rum_spool_failed(s, ngx_errno, "rename()");
-        }
-
-    } else if (ngx_delete_file(s->in.name) == NGX_FILE_ERROR) {
-        ngx_http_rum_spool_failed(s, ngx_errno, "unlink()");
-    }
-
-    (void) close(s->in.fd);
-    s->in.fd = NGX_INVALID_FILE;
 }

@@ -46,4 +46,30 @@ ngx_int_t ngx_http_rum_spool_append(const u_char *command, size_t len,
     ngx_http_rum_waiter_t *waiter);
 
 
+/* between the two halves: ngx_http_rum_spool.c, ngx_http_rum_replay.c */
+
+#define NGX_HTTP_RUM_SPOOL_LOOK  1000   /* ms between looks at the folder */
+#define NGX_HTTP_RUM_SPOOL_NAME  512
+
+
+typedef struct {
+    ngx_fd_t                  fd;
+    off_t                     offset;       /* of the next record */
+    u_char                    name[NGX_HTTP_RUM_SPOOL_NAME];
+} ngx_http_rum_spool_file_t;
+
+
+ngx_int_t ngx_http_rum_replay_init_process(ngx_cycle_t *cycle,
+    ngx_http_rum_spool_t *spool);
+void ngx_http_rum_replay_exit_process(void);
+
+/* what the replay calls once a second, and what all files take then */
+void ngx_http_rum_spool_settle(void);
+void ngx_http_rum_spool_measured(off_t total);
+
+/* counted always, told once until the next success */
+void ngx_http_rum_spool_failed(ngx_err_t err, const char *what,
+    const u_char *name);
+
+
 #endif /* NGX_HTTP_RUM_SPOOL_H */
