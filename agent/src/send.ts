@@ -58,25 +58,22 @@ export const sendText = (body: string, leaving?: boolean): void => {
     }
 };
 
-/*
- * The text of a beacon, or those of its parts if it is too long; parts but
- * the first have a later seq, so that nothing counts twice.
- */
-export const texts = (beacon: Beacon): string[] => {
+const fits = (beacon: Beacon): boolean => {
     const text = JSON.stringify(beacon);
 
-    if (!FULL || text.length * 3 < MAX_BYTES
-        || new TextEncoder().encode(text).length < MAX_BYTES)
-    {
-        return [text];
-    }
+    return text.length * 3 < MAX_BYTES
+        || new TextEncoder().encode(text).length < MAX_BYTES;
+};
 
+/* only the first has what is not in a list */
+const split = (beacon: Beacon): Beacon[] => {
     const first = { ...beacon };
-    const second = { ...beacon, seq: beacon.seq + 1 };
+    const { metrics, attribution, ...second } = beacon;
     let longest = 1;
 
-    delete second.metrics;
-    delete second.attribution;
+    if (!FULL || fits(beacon)) {
+        return [beacon];
+    }
 
     for (const name of LISTS) {
         const list = beacon[name] || [];
@@ -88,8 +85,16 @@ export const texts = (beacon: Beacon): string[] => {
     }
 
     /* one item alone is never that long */
-    return longest > 1 ? [...texts(first), ...texts(second)] : [text];
+    return longest > 1 ? [...split(first), ...split(second)] : [beacon];
 };
+
+/*
+ * The text of a beacon, or those of its parts if it is too long.  Each has a
+ * seq of its own: a view and a seq are one beacon.
+ */
+export const texts = (beacon: Beacon): string[] =>
+    split(beacon).map((part, i) =>
+        JSON.stringify({ ...part, seq: beacon.seq + i }));
 
 export const drain = (): void => {
     for (const body of unkeep()) {

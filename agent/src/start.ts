@@ -22,30 +22,34 @@ export const start = (
 ): ((...command: Call) => void) => {
     const page = window as any;
     const waiting: Call[] = page.rum?.q || [];
-    let ready = false;
 
-    const rum = page.rum = (...command: Call): void => {
+    /* while it has a q, calls wait in there */
+    const rum: any = page.rum = (...command: Call): void => {
         if (command[0] == "config") {
             Object.assign(options, command[1]);
 
-        } else if (ready) {
-            call(command);
-
-        } else {
+        } else if (rum.q) {
             waiting.push(command);
+
+        } else if (page.rumStarted) {
+            call(command);
         }
     };
 
     Object.assign(options, given);
     waiting.forEach((command) => command[0] == "config" && rum(...command));
 
-    /* of two script tags it is the first that counts */
-    if (page.rumStarted || refused()) {
-        waiting.push = () => 0;
+    if (refused()) {
         return rum;
     }
 
-    page.rumStarted = true;
+    /* of two script tags it is the first that counts */
+    if (page.rumStarted) {
+        return page.rum = page.rumStarted;
+    }
+
+    page.rumStarted = rum;
+    rum.q = waiting;
 
     const step = (): boolean => {
         attempt(steps.shift()!);
@@ -65,7 +69,7 @@ export const start = (
         startNavigation,
 
         () => {
-            ready = true;
+            rum.q = undefined;
             waiting.forEach(call);
         },
     ];

@@ -145,11 +145,14 @@ export const chromium = async (options = {}) => {
 
         tab.leave = () => tab.goto("about:blank");
 
-        /* what is measured in the tab's own task comes later than "load" */
-        tab.settled = () => tab.evaluate(() => new Promise((resolve) => {
-            requestAnimationFrame(() => setTimeout(() =>
-                requestIdleCallback(resolve)));
-        }));
+        /* the agent has started, and what has happened is measured */
+        tab.settled = async () => {
+            await tab.waitForFunction(() => window.rum && !rum.q);
+            await tab.evaluate(() => new Promise((resolve) => {
+                requestAnimationFrame(() => setTimeout(() =>
+                    requestIdleCallback(resolve)));
+            }));
+        };
 
         if (how.before) {
             await tab.addInitScript(how.before);
