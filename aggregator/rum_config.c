@@ -62,6 +62,7 @@ static const rum_config_value_t  rum_config_durations[] = {
       3600 * RUM_SECOND, 36500 * RUM_DAY },
     { "retention", "day", offsetof(rum_config_t, retention[2]),
       RUM_DAY, 36500 * RUM_DAY },
+    { NULL, "settle", offsetof(rum_config_t, settle), 0, RUM_DAY },
     { "recent", "time", offsetof(rum_config_t, recent),
       0, RUM_DAY },
     { NULL, NULL, 0, 0, 0 }
@@ -278,6 +279,7 @@ rum_config_define(void)
         CFG_INT("partitions", 1, CFGF_NONE),
         CFG_STR("flush", "1s", CFGF_NONE),
         CFG_STR("lease", "10s", CFGF_NONE),
+        CFG_STR("settle", "60s", CFGF_NONE),
         CFG_STR_LIST("rollup",
                      "{page, country, device, browser, os, network,"
                      " \"page,device\", \"page,country\"}", CFGF_NONE),
@@ -309,6 +311,7 @@ rum_config_define(void)
     cfg_set_validate_func(cfg, "timeout", rum_config_check_duration);
     cfg_set_validate_func(cfg, "flush", rum_config_check_duration);
     cfg_set_validate_func(cfg, "lease", rum_config_check_duration);
+    cfg_set_validate_func(cfg, "settle", rum_config_check_duration);
     cfg_set_validate_func(cfg, "retention|minute", rum_config_check_duration);
     cfg_set_validate_func(cfg, "retention|hour", rum_config_check_duration);
     cfg_set_validate_func(cfg, "retention|day", rum_config_check_duration);
@@ -648,6 +651,10 @@ rum_config_take(rum_config_t *config, cfg_t *cfg)
                 "\"flush\" in %s", rum_config_file);
         return RUM_ERROR;
     }
+
+    /* what is not remembered is not replaced */
+
+    config->settle = config->recent > 0 ? config->settle : 0;
 
     if (config->retention[RUM_RES_MINUTE] < config->recent) {
         rum_log(RUM_LOG_ERROR, "\"minute\" in \"retention\" must be at "

@@ -47,6 +47,9 @@ typedef struct {
     uint64_t              lease;        /* ms */
     uint64_t              retention[RUM_RES_TOTAL];     /* ms */
 
+    uint64_t              settle;       /* ms after a minute's end until its
+                                           values are in "total"; 0: they
+                                           are at once */
     uint64_t              recent;       /* ms that views are remembered */
     uint32_t              recent_views; /* most that are */
 

@@ -46,6 +46,7 @@ typedef struct {
 
 typedef enum {
     RUM_SAMPLE_ADDED = 0,
+    RUM_SAMPLE_MOVED,                   /* instead of one that "total" has */
     RUM_SAMPLE_REMOVED,                 /* of an earlier delta: taken back */
     RUM_SAMPLE_VOID,                    /* replaced before it was stored */
     RUM_SAMPLE_COUNTER                  /* so much is added to a counter */
@@ -72,6 +73,7 @@ typedef struct {
     uint8_t               entrances:1;
     uint8_t               begins:1;     /* an entry's first event */
     uint8_t               values:1;     /* samples are its metrics' values */
+    uint8_t               traced:1;     /* the same again, as attributed */
     int8_t                bounces;
     uint8_t               nmembers;     /* <= RUM_ROLLUP_DIMS + own ones */
     uint8_t               nsamples;     /* <= RUM_MAX_METRICS */

@@ -19,10 +19,11 @@
 #define RUM_FLUSH_REJECTED   "1000"     /* entries kept, about */
 
 
-static int rum_flush_check(rum_partition_t *p, rum_redis_t *redis);
+static int rum_flush_check(rum_partition_t *p, rum_redis_t *redis,
+    unsigned *drained);
 static int rum_flush_check_group(rum_partition_t *p,
     const redisReply *groups);
-static void rum_flush_entries_read(rum_partition_t *p,
+static unsigned rum_flush_entries_read(rum_partition_t *p,
     const redisReply *stream);
 static int rum_flush_rejected(rum_flush_t *f);
 static int rum_flush_writers(rum_flush_t *f);
@@ -36,6 +37,7 @@ int
 rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
 {
     int          rc;
+    unsigned     drained;
     rum_flush_t  f;
 
     f.p = p;
@@ -45,7 +47,10 @@ rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
 
     p->store.tick = (uint32_t) f.now;
 
-    rc = rum_flush_check(p, redis);
+    drained = 0;
+    rc = rum_flush_check(p, redis, &drained);
+
+    rum_flush_clock(&f, now, drained);
 
     if (rc == RUM_OK) {
         rc = rum_flush_load(&f);
@@ -57,6 +62,10 @@ rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
 
     if (rc == RUM_OK) {
         rc = rum_flush_rollups(&f);
+    }
+
+    if (rc == RUM_OK) {
+        rc = rum_flush_settle(&f);
     }
 
     if (rc == RUM_OK) {
@@ -85,7 +94,7 @@ rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
  */
 
 static int
-rum_flush_check(rum_partition_t *p, rum_redis_t *redis)
+rum_flush_check(rum_partition_t *p, rum_redis_t *redis, unsigned *drained)
 {
     int          ours, moved;
     redisReply  *reply;
@@ -121,7 +130,7 @@ rum_flush_check(rum_partition_t *p, rum_redis_t *redis)
         return RUM_ERROR;
     }
 
-    rum_flush_entries_read(p, reply);
+    *drained = rum_flush_entries_read(p, reply);
     freeReplyObject(reply);
 
     if (ours && !moved) {
@@ -163,10 +172,10 @@ rum_flush_check_group(rum_partition_t *p, const redisReply *groups)
 /*
  * How many entries ever added come up to the position: Redis makes the lag
  * of it.  What was trimmed before it was read is not in our count; at the
- * ends of the stream the true one is known.
+ * ends of the stream the true one is known.  1 if it is the end.
  */
 
-static void
+static unsigned
 rum_flush_entries_read(rum_partition_t *p, const redisReply *stream)
 {
     int64_t            added, length;
@@ -177,7 +186,7 @@ rum_flush_entries_read(rum_partition_t *p, const redisReply *stream)
     length = rum_reply_number(stream, "length", -1);
 
     if (added < 0 || length < 0) {
-        return;
+        return 0;
     }
 
     id = rum_reply_field(stream, "last-generated-id");
@@ -186,7 +195,7 @@ rum_flush_entries_read(rum_partition_t *p, const redisReply *stream)
         && rum_stream_id_cmp(rum_flush_target(p), &last) >= 0)
     {
         p->entries_read = added;
-        return;
+        return 1;
     }
 
     id = rum_reply_field(stream, "recorded-first-entry-id");
@@ -196,6 +205,8 @@ rum_flush_entries_read(rum_partition_t *p, const redisReply *stream)
     {
         p->entries_read = added - length;
     }
+
+    return 0;
 }
 
 
@@ -386,6 +397,10 @@ rum_flush_stored(rum_flush_t *f)
     rum_errors_stored(&p->errors);
 
     rc = rum_writers_stored(&p->writers);
+
+    if (rc == RUM_OK) {
+        rc = rum_settle_stored(&p->settle);
+    }
 
     if (rc == RUM_OK && f->now >= p->evict_at) {
         p->evict_at = f->now + RUM_FLUSH_EVICT;

@@ -4,7 +4,6 @@
  */
 
 #include "rum_flush.h"
-#include "rum_fingerprint.h"
 
 
 #define RUM_FLUSH_SESSIONS   1000       /* in one PFADD */
@@ -14,13 +13,13 @@
 static int rum_flush_windows(rum_flush_t *f, rum_group_t *group,
     rum_window_t **windows);
 static int rum_flush_value(rum_partition_t *p, rum_group_t *group);
-static int rum_flush_load_errors(rum_flush_t *f);
-static int rum_flush_error_key(const rum_partition_t *p,
-    const rum_error_t *error, unsigned char *buf, rum_str_t *text);
-static int rum_flush_errors(rum_flush_t *f);
 static int rum_flush_group(rum_flush_t *f, rum_group_t *group);
-static int rum_flush_row(rum_flush_t *f, const rum_group_t *group,
+static int rum_flush_counters(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row);
+static int rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row);
+static int rum_flush_add(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row, const rum_gather_sums_t *sums);
 static int rum_flush_change(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row, uint32_t cell,
     const rum_change_t *change);
@@ -51,6 +50,11 @@ rum_flush_load(rum_flush_t *f)
     p = f->p;
 
     rc = rum_delta_sort(&p->delta);
+
+    if (rc == RUM_OK) {
+        rc = rum_flush_open_minutes(f);
+    }
+
     if (rc != RUM_OK) {
         return rc;
     }
@@ -65,7 +69,12 @@ rum_flush_load(rum_flush_t *f)
         }
     }
 
-    rc = rum_store_load_windows(&p->store, f->redis);
+    rc = rum_flush_settle_ask(f);
+
+    if (rc == RUM_OK) {
+        rc = rum_store_load_windows(&p->store, f->redis);
+    }
+
     if (rc != RUM_OK) {
         return rc;
     }
@@ -89,145 +98,13 @@ rum_flush_load(rum_flush_t *f)
         }
     }
 
-    rc = rum_flush_load_errors(f);
+    rc = rum_flush_settle_rows(f);
+
+    if (rc == RUM_OK) {
+        rc = rum_flush_load_errors(f);
+    }
 
     return rc == RUM_OK ? rum_store_load_rows(&p->store, f->redis) : rc;
-}
-
-
-/* when errors were seen before; their rows are there by now */
-
-static int
-rum_flush_load_errors(rum_flush_t *f)
-{
-    int               rc;
-    uint32_t          i;
-    rum_str_t         key;
-    rum_error_t      *error;
-    rum_errors_t     *e;
-    unsigned char     buf[RUM_KEY_MAX];
-
-    e = &f->p->errors;
-
-    for (i = 0; i < e->nseen; i++) {
-        error = &e->errors[e->seen[i]];
-
-        if (error->loaded) {
-            continue;
-        }
-
-        if (rum_flush_error_key(f->p, error, buf, &key) != RUM_OK
-            || rum_errors_ask(f->redis, &key) != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-    }
-
-    for (i = 0; i < e->nseen; i++) {
-        error = &e->errors[e->seen[i]];
-
-        if (!error->loaded) {
-            rc = rum_errors_take(error, f->redis);
-            if (rc != RUM_OK) {
-                return rc;
-            }
-        }
-    }
-
-    return RUM_OK;
-}
-
-
-static int
-rum_flush_error_key(const rum_partition_t *p, const rum_error_t *error,
-    unsigned char *buf, rum_str_t *text)
-{
-    int            len;
-    rum_key_t      key;
-    unsigned char  hex[RUM_FINGERPRINT_LEN];
-
-    memset(&key, 0, sizeof(key));
-    rum_fingerprint_write(error->fingerprint, hex);
-
-    key.type = RUM_KEY_ERROR;
-    key.partition = p->number;
-    key.site = p->sites.sites[error->site]->name;
-    key.value.data = hex;
-    key.value.len = RUM_FINGERPRINT_LEN;
-
-    len = rum_key_write(&key, buf, RUM_KEY_MAX);
-
-    text->data = buf;
-    text->len = len > 0 ? (size_t) len : 0;
-
-    return len > 0 ? RUM_OK : RUM_ERROR;
-}
-
-
-/*
- * Of errors that have a row of their own in the day; that bounds them.  The
- * windows are loaded: the error counted there.
- */
-
-static int
-rum_flush_errors(rum_flush_t *f)
-{
-    int               rc;
-    uint32_t          i, value;
-    uint64_t          start;
-    unsigned          other;
-    rum_str_t         key, text;
-    rum_row_t        *row;
-    rum_error_t      *error;
-    rum_errors_t     *e;
-    rum_window_t     *day;
-    rum_partition_t  *p;
-    unsigned char     buf[RUM_KEY_MAX], hex[RUM_FINGERPRINT_LEN];
-
-    p = f->p;
-    e = &p->errors;
-
-    text.data = hex;
-    text.len = RUM_FINGERPRINT_LEN;
-
-    for (i = 0; i < e->nseen; i++) {
-        error = &e->errors[e->seen[i]];
-
-        start = rum_window_start(RUM_RES_DAY, error->time / 1000);
-
-        if (start + rum_resolution_seconds[RUM_RES_DAY]
-            + p->config->retention[RUM_RES_DAY] / 1000 <= f->now)
-        {
-            continue;
-        }
-
-        rum_fingerprint_write(error->fingerprint, hex);
-        value = rum_intern(&p->intern, &text);
-        day = rum_store_window(&p->store, error->site,
-                               RUM_DIM_DETAILS + RUM_DETAIL_ERROR,
-                               RUM_RES_DAY, start);
-
-        if (value == RUM_MAP_NONE || day == NULL) {
-            return RUM_ERROR;
-        }
-
-        row = rum_store_row(&p->store, day, value, &other);
-        if (row == NULL) {
-            return RUM_ERROR;
-        }
-
-        if (other || rum_flush_error_key(p, error, buf, &key) != RUM_OK) {
-            continue;
-        }
-
-        rc = rum_errors_write(error, f->redis, &key, day->expiry,
-                              &p->scratch->args, &f->commands);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-    }
-
-    return RUM_OK;
 }
 
 
@@ -295,6 +172,14 @@ rum_flush_windows(rum_flush_t *f, rum_group_t *group, rum_window_t **windows)
         }
     }
 
+    /* a minute that may still change is not in "total" */
+
+    if (windows[RUM_RES_MINUTE] != NULL && group->dim < RUM_DIM_DETAILS) {
+        windows[RUM_RES_MINUTE]->open = rum_settle_open(&f->p->settle,
+                                                        group->site,
+                                                        group->minute) & 1;
+    }
+
     return RUM_OK;
 }
 
@@ -347,7 +232,7 @@ static int
 rum_flush_group(rum_flush_t *f, rum_group_t *group)
 {
     int               rc;
-    unsigned          other;
+    unsigned          open, other;
     uint32_t          res;
     rum_row_t        *row, *rows[RUM_RES_LAST];
     rum_gather_t     *g;
@@ -367,6 +252,8 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
         return rc;
     }
 
+    open = windows[RUM_RES_MINUTE] != NULL && windows[RUM_RES_MINUTE]->open;
+
     for (res = 0; res < RUM_RES_LAST; res++) {
         if (windows[res] == NULL) {
             continue;
@@ -385,7 +272,14 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
                                : group->count;
         }
 
-        rc = rum_flush_row(f, group, windows[res], row);
+        rc = rum_flush_counters(f, group, windows[res], row);
+
+        if (rc == RUM_OK && rum_site_has_metrics(group->dim)
+            && (res != RUM_RES_TOTAL || !open))
+        {
+            rc = rum_flush_metrics(f, group, windows[res], row);
+        }
+
         if (rc != RUM_OK) {
             return rc;
         }
@@ -396,14 +290,13 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
 
 
 static int
-rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
-    rum_row_t *row)
+rum_flush_counters(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row)
 {
-    int               rc;
-    uint32_t          i, cell, row_cell, counters;
-    rum_change_t      change;
-    rum_gather_t     *g;
-    rum_histogram_t   sum;
+    int            rc;
+    uint32_t       i, row_cell, counters;
+    rum_change_t   change;
+    rum_gather_t  *g;
 
     g = &f->p->scratch->gather;
 
@@ -428,21 +321,33 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         }
     }
 
-    if (!rum_site_has_metrics(group->dim)) {
-        return RUM_OK;
+    return RUM_OK;
+}
+
+
+/* what takes the place of another does that not in "total" */
+
+static int
+rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row)
+{
+    int               rc;
+    uint32_t          i, cell;
+    rum_change_t      change;
+    rum_gather_t     *g;
+    rum_histogram_t   sum;
+
+    g = &f->p->scratch->gather;
+
+    rc = rum_flush_add(f, group, window, row, &g->added);
+
+    if (rc != RUM_OK || window->res == RUM_RES_TOTAL) {
+        return rc;
     }
 
-    for (i = 0; i < g->added.ntouched; i++) {
-        cell = g->added.touched[i];
-        rum_gather_histogram(&g->added, cell, &sum);
-
-        memset(&change, 0, sizeof(change));
-        change.added = &sum;
-
-        rc = rum_flush_change(f, group, window, row, cell, &change);
-        if (rc != RUM_OK) {
-            return rc;
-        }
+    rc = rum_flush_add(f, group, window, row, &g->moved);
+    if (rc != RUM_OK) {
+        return rc;
     }
 
     for (i = 0; i < g->removed.ntouched; i++) {
@@ -455,6 +360,32 @@ rum_flush_row(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
         change.nsamples = g->nsamples;
 
         rc = rum_flush_change(f, group, window, row, cell, &change);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_flush_add(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
+    rum_row_t *row, const rum_gather_sums_t *sums)
+{
+    int              rc;
+    uint32_t         i;
+    rum_change_t     change;
+    rum_histogram_t  sum;
+
+    memset(&change, 0, sizeof(change));
+    change.added = &sum;
+
+    for (i = 0; i < sums->ntouched; i++) {
+        rum_gather_histogram(sums, sums->touched[i], &sum);
+
+        rc = rum_flush_change(f, group, window, row, sums->touched[i],
+                              &change);
         if (rc != RUM_OK) {
             return rc;
         }

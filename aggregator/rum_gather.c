@@ -37,6 +37,7 @@ void
 rum_gather_free(rum_gather_t *g)
 {
     rum_gather_free_sums(&g->added);
+    rum_gather_free_sums(&g->moved);
     rum_gather_free_sums(&g->removed);
     free(g->samples);
     free(g->sessions);
@@ -68,6 +69,7 @@ rum_gather(rum_gather_t *g, const rum_delta_t *delta,
     const unsigned char  *ahead;
 
     rum_gather_reset(&g->added);
+    rum_gather_reset(&g->moved);
     rum_gather_reset(&g->removed);
     memset(g->counters, 0, sizeof(g->counters));
     g->nsamples = 0;
@@ -149,11 +151,15 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
                 continue;
             }
 
-            if (rum_gather_removed(g, sample) != RUM_OK) {
-                return RUM_ERROR;
-            }
+            sums = &g->moved;
 
-            sums = &g->removed;
+            if (sample->kind == RUM_SAMPLE_REMOVED) {
+                sums = &g->removed;
+
+                if (rum_gather_removed(g, sample) != RUM_OK) {
+                    return RUM_ERROR;
+                }
+            }
         }
 
         if (rum_gather_sample(sums, sample) != RUM_OK) {

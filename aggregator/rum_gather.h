@@ -41,6 +41,7 @@ typedef struct {
     int64_t                    counters[RUM_COUNTERS];
 
     rum_gather_sums_t          added;
+    rum_gather_sums_t          moved;
     rum_gather_sums_t          removed;
 
     const rum_sample_t       **samples;     /* the removed ones, each */

@@ -17,6 +17,8 @@ static int rum_partition_load_checkpoint(rum_partition_t *p,
     const redisReply *groups);
 static int rum_partition_load_writers(rum_partition_t *p,
     const redisReply *reply);
+static int rum_partition_load_open(rum_partition_t *p,
+    const redisReply *fields);
 static int rum_partition_load_sites(rum_partition_t *p, rum_redis_t *redis,
     const redisReply *sites);
 static int rum_partition_load_index(rum_partition_t *p, rum_site_t *site,
@@ -30,6 +32,7 @@ rum_scratch_init(rum_scratch_t *scratch)
 {
     memset(scratch, 0, sizeof(rum_scratch_t));
     rum_gather_init(&scratch->gather);
+    rum_histogram_init(&scratch->histogram);
     scratch->decoder = rum_entry_decoder_create();
 
     return scratch->decoder != NULL ? RUM_OK : RUM_ERROR;
@@ -40,6 +43,7 @@ void
 rum_scratch_free(rum_scratch_t *scratch)
 {
     rum_gather_free(&scratch->gather);
+    rum_histogram_free(&scratch->histogram);
     rum_args_free(&scratch->args);
     rum_entry_decoder_destroy(scratch->decoder);
 }
@@ -61,7 +65,8 @@ rum_partition_init(rum_partition_t *p, const rum_config_t *config,
         { p->writers_key, RUM_KEY_WRITERS },
         { p->health_key, RUM_KEY_HEALTH },
         { p->sites_key, RUM_KEY_SITES },
-        { p->rejected, RUM_KEY_REJECTED }
+        { p->rejected, RUM_KEY_REJECTED },
+        { p->open_key, RUM_KEY_UNSETTLED }
     };
 
     rum_key_t  key;
@@ -233,6 +238,7 @@ rum_partition_open(rum_partition_t *p)
     rum_delta_init(&p->delta, &p->config->rollup);
     rum_errors_init(&p->errors);
     rum_recent_init(&p->recent, p->config);
+    rum_settle_init(&p->settle);
     rum_writers_init(&p->writers, p->seed);
     rum_map_init(&p->sessions);
     memset(&p->health, 0, sizeof(rum_health_t));
@@ -252,6 +258,7 @@ rum_partition_drop(rum_partition_t *p)
 
     rum_store_free(&p->store);
     rum_writers_free(&p->writers);
+    rum_settle_free(&p->settle);
     rum_recent_free(&p->recent);
     rum_errors_free(&p->errors);
     rum_delta_free(&p->delta);
@@ -282,6 +289,7 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
 
     (void) rum_redis_send(redis, "HGETALL %s", p->health_key);
     (void) rum_redis_send(redis, "HGETALL %s", p->writers_key);
+    (void) rum_redis_send(redis, "HKEYS %s", p->open_key);
     (void) rum_redis_send(redis, "SMEMBERS %s", p->sites_key);
 
     reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
@@ -298,6 +306,17 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
     }
 
     rc = rum_partition_load_writers(p, reply);
+    freeReplyObject(reply);
+
+    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    if (reply == NULL) {
+        return RUM_ERROR;
+    }
+
+    if (rc == RUM_OK) {
+        rc = rum_partition_load_open(p, reply);
+    }
+
     freeReplyObject(reply);
 
     reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
@@ -409,6 +428,44 @@ rum_partition_load_writers(rum_partition_t *p, const redisReply *reply)
             rum_log(RUM_LOG_ERROR, "partition %u: the field \"%s\" of "
                     "\"%s\" is broken", p->number, reply->element[i]->str,
                     p->writers_key);
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* "SECONDS SITE": minutes with values that may still be replaced */
+
+static int
+rum_partition_load_open(rum_partition_t *p, const redisReply *fields)
+{
+    char               *end;
+    size_t              i;
+    uint32_t            number;
+    rum_str_t           site;
+    unsigned long       start;
+    const redisReply   *field;
+
+    for (i = 0; i < fields->elements; i++) {
+        field = fields->element[i];
+
+        start = strtoul(field->str, &end, 10);
+
+        if (*end != ' ' || start / 60 > UINT32_MAX) {
+            rum_log(RUM_LOG_ERROR, "partition %u: the field \"%s\" of "
+                    "\"%s\" is broken", p->number, field->str, p->open_key);
+            continue;
+        }
+
+        site.data = (unsigned char *) end + 1;
+        site.len = field->len - (size_t) (end + 1 - field->str);
+
+        if (rum_sites_find(&p->sites, &site, 1, &number) != RUM_OK
+            || rum_settle_add(&p->settle, number, (uint32_t) (start / 60), 1)
+               != RUM_OK)
+        {
+            return RUM_ERROR;
         }
     }
 

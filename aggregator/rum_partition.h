@@ -18,12 +18,13 @@
 #include "rum_health.h"
 #include "rum_reader.h"
 #include "rum_recent.h"
+#include "rum_settle.h"
 #include "rum_store.h"
 #include "rum_writers.h"
 
 #define RUM_GROUP              "rum"    /* the consumer group */
 #define RUM_TOKEN_MAX          128
-#define RUM_PARTITION_KEY      32       /* "rum:{1023}:rejected" */
+#define RUM_PARTITION_KEY      32       /* "rum:{1023}:unsettled" */
 
 /* what partitions of a process share, one being worked on at a time */
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
 
     rum_gather_t          gather;
     rum_args_t            args;
+    rum_histogram_t       histogram;
 } rum_scratch_t;
 
 typedef struct {
@@ -47,6 +49,7 @@ typedef struct {
     char                  health_key[RUM_PARTITION_KEY];
     char                  sites_key[RUM_PARTITION_KEY];
     char                  rejected[RUM_PARTITION_KEY];
+    char                  open_key[RUM_PARTITION_KEY];
 
     unsigned              held:1;       /* the lease is ours, memory valid */
     unsigned              told:1;       /* that another holds it */
@@ -69,6 +72,7 @@ typedef struct {
     rum_delta_t           delta;
     rum_errors_t          errors;
     rum_recent_t          recent;
+    rum_settle_t          settle;
     rum_writers_t         writers;
     rum_store_t           store;
     rum_map_t             sessions;     /* hash -> minute it was counted */

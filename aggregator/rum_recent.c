@@ -7,6 +7,7 @@
  */
 
 #include "rum_recent.h"
+#include "rum_settle.h"
 
 #include <stdlib.h>
 
@@ -37,9 +38,13 @@ typedef struct {
 } rum_recent_record_t;
 
 
-static int rum_recent_replace(rum_recent_t *r, uint64_t key,
-    uint64_t order, unsigned *begun, rum_recent_removed_pt removed,
-    void *data, uint32_t *head);
+static int rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t time,
+    uint64_t order, rum_recent_value_t *values, uint32_t nvalues,
+    unsigned *begun, rum_recent_removed_pt removed, void *data,
+    uint32_t *head);
+static void rum_recent_settled(const rum_recent_t *r, uint64_t time,
+    const rum_recent_value_t *picked, uint32_t n, rum_recent_value_t *values,
+    uint32_t nvalues);
 static void rum_recent_keep(rum_recent_t *r, rum_recent_record_t *rec,
     uint32_t *left);
 static uint32_t rum_recent_pick(rum_recent_t *r, rum_recent_record_t *rec,
@@ -68,6 +73,7 @@ rum_recent_init(rum_recent_t *r, const rum_config_t *config)
 
     r->rollup = &config->rollup;
     r->span = config->recent;
+    r->settle = config->settle;
     r->max = config->recent_views;
 }
 
@@ -112,7 +118,8 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
 
     begun = 0;
 
-    rc = rum_recent_replace(r, key, order, &begun, removed, data, &head);
+    rc = rum_recent_replace(r, key, time, order, values, n, &begun, removed,
+                            data, &head);
     if (rc != RUM_OK) {
         return rc;
     }
@@ -155,7 +162,8 @@ rum_recent_put(rum_recent_t *r, uint64_t key, uint64_t time,
  */
 
 static int
-rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t order,
+rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t time,
+    uint64_t order, rum_recent_value_t *values, uint32_t nvalues,
     unsigned *begun, rum_recent_removed_pt removed, void *data,
     uint32_t *head)
 {
@@ -188,6 +196,7 @@ rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t order,
         }
 
         if (n > 0) {
+            rum_recent_settled(r, time, picked, n, values, nvalues);
             rum_recent_place(rec, &place);
 
             rc = removed(data, &place, picked, n);
@@ -206,6 +215,27 @@ rum_recent_replace(rum_recent_t *r, uint64_t key, uint64_t order,
     }
 
     return RUM_OK;
+}
+
+
+/* values that take the place of settled ones count in their minutes */
+
+static void
+rum_recent_settled(const rum_recent_t *r, uint64_t time,
+    const rum_recent_value_t *picked, uint32_t n, rum_recent_value_t *values,
+    uint32_t nvalues)
+{
+    uint32_t  i, k;
+
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < nvalues; k++) {
+            if (values[k].cell == picked[i].cell
+                && time >= rum_settle_time(r->settle, picked[i].minute))
+            {
+                values[k].minute = picked[i].minute;
+            }
+        }
+    }
 }
 
 

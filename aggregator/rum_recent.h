@@ -15,11 +15,13 @@
 typedef struct {
     double                value;
     uint32_t              cell;         /* RUM_NO_NUMBER: replaced */
+    uint32_t              minute;       /* where it counts */
 } rum_recent_value_t;
 
 typedef struct {
     const rum_rollup_t   *rollup;
     uint64_t              span;         /* ms a record is kept */
+    uint64_t              settle;       /* ms, see rum_settle.h */
     uint32_t              max;          /* records */
 
     rum_map_t             map;          /* key -> its newest record */
@@ -44,11 +46,13 @@ void rum_recent_free(rum_recent_t *r);
 
 /*
  * What an event has under a key.  Values of the same cells that the key has
- * had are handed to removed(), a call for each place; but entries may come
+ * had are handed to removed(), a call for each place (but for the minute,
+ * which each value has for itself); but entries may come
  * out of order (from a spool, or by another worker's link), and a value that
  * is older than the one the key has is itself too late: its cell becomes
- * RUM_NO_NUMBER.  *began is whether the key's view begins here: 0 on return
- * if it had begun before.
+ * RUM_NO_NUMBER.  One that replaces a value that has settled counts in the
+ * minute of that: its minute becomes the same.  *began is whether the key's
+ * view begins here: 0 on return if it had begun before.
  *
  * time is the entry's, in ms, and never goes back; order is the event's.
  * What has to go for want of room is added to *forgotten.  RUM_ERROR without

@@ -20,6 +20,7 @@ typedef struct {
     rum_sample_t          samples[RUM_MAX_METRICS];
     rum_recent_value_t    values[RUM_MAX_METRICS];
     uint8_t               stale[RUM_MAX_METRICS];   /* a newer one is known */
+    uint8_t               kinds[RUM_MAX_METRICS];   /* rum_sample_e */
     const rum_str_t      *ids[RUM_MAX_METRICS];
 } rum_record_t;
 

@@ -15,8 +15,12 @@ static int rum_record_has_cell(const rum_record_t *r, uint32_t cell);
 static int rum_record_remember_ids(rum_record_t *r);
 static int rum_record_removed(void *data, const rum_place_t *place,
     const rum_recent_value_t *values, uint32_t n);
-static void rum_record_void(rum_delta_t *d, uint32_t units,
+static void rum_record_replaces(rum_record_t *r,
+    const rum_recent_value_t *old, rum_sample_e kind);
+static void rum_record_void(rum_record_t *r, uint32_t units,
     const rum_recent_value_t *values, uint32_t n);
+static int rum_record_samples(rum_record_t *r, const rum_place_t *place,
+    const rum_sample_t *samples, uint32_t n);
 static int rum_record_traced(rum_record_t *r, const rum_place_t *place,
     const rum_sample_t *sample);
 
@@ -52,6 +56,8 @@ rum_record_metrics(rum_record_t *r)
         rum_record_sample(p, cell, m->value, &r->samples[r->n]);
         r->values[r->n].value = m->value;
         r->values[r->n].cell = cell;
+        r->values[r->n].minute = r->place.minute;
+        r->kinds[r->n] = RUM_SAMPLE_ADDED;
         r->stale[r->n] = 0;
         r->ids[r->n] = m->id.len > 0 ? &m->id : NULL;
         r->n++;
@@ -212,6 +218,7 @@ rum_record_remember(rum_record_t *r)
 
     for (i = 0; i < n; i++) {
         r->stale[index[i]] = values[i].cell == RUM_NO_NUMBER;
+        r->values[index[i]].minute = values[i].minute;
     }
 
     return rc;
@@ -256,11 +263,12 @@ static int
 rum_record_removed(void *data, const rum_place_t *place,
     const rum_recent_value_t *values, uint32_t n)
 {
-    uint32_t            i;
-    rum_record_t       *r;
-    rum_sample_t        samples[RUM_MAX_METRICS];
-    rum_partition_t    *p;
-    rum_delta_event_t  *event;
+    uint32_t          i, k, left;
+    rum_place_t       where;
+    rum_record_t     *r;
+    rum_sample_t      samples[RUM_MAX_METRICS];
+    rum_partition_t  *p;
+    uint8_t           done[RUM_MAX_METRICS];
 
     r = data;
     p = r->p;
@@ -272,25 +280,32 @@ rum_record_removed(void *data, const rum_place_t *place,
     p->health.replaced += n;
 
     if (place->serial == p->delta.serial) {
-        rum_record_void(&p->delta, place->event, values, n);
+        rum_record_void(r, place->event, values, n);
         return RUM_OK;
     }
 
-    event = rum_delta_event(&p->delta, place, n);
-    if (event == NULL) {
-        return RUM_ERROR;
-    }
+    memset(done, 0, n);
+    where = *place;
 
     for (i = 0; i < n; i++) {
-        rum_record_sample(p, values[i].cell, values[i].value, &samples[i]);
-        samples[i].kind = RUM_SAMPLE_REMOVED;
-        event->samples[i] = samples[i];
-    }
+        rum_record_replaces(r, &values[i], RUM_SAMPLE_MOVED);
 
-    event->nsamples = (uint8_t) n;
+        if (done[i]) {
+            continue;
+        }
 
-    for (i = 0; i < n; i++) {
-        if (rum_record_traced(r, place, &samples[i]) != RUM_OK) {
+        where.minute = values[i].minute;
+
+        for (k = i, left = 0; k < n; k++) {
+            if (values[k].minute == where.minute) {
+                rum_record_sample(p, values[k].cell, values[k].value,
+                                  &samples[left]);
+                samples[left++].kind = RUM_SAMPLE_REMOVED;
+                done[k] = 1;
+            }
+        }
+
+        if (rum_record_samples(r, &where, samples, left) != RUM_OK) {
             return RUM_ERROR;
         }
     }
@@ -300,18 +315,43 @@ rum_record_removed(void *data, const rum_place_t *place,
 
 
 /*
- * The entry has not been stored yet: it never had these values, neither in
- * its first event nor in those that follow.
+ * Where the old value has settled, "total" has it if it was stored, and shall
+ * not have the new one as well.
  */
 
 static void
-rum_record_void(rum_delta_t *d, uint32_t units,
+rum_record_replaces(rum_record_t *r, const rum_recent_value_t *old,
+    rum_sample_e kind)
+{
+    uint32_t  i;
+
+    if (r->time < rum_settle_time(r->p->config->settle, old->minute)) {
+        return;
+    }
+
+    for (i = 0; i < r->n; i++) {
+        if (r->samples[i].cell == old->cell) {
+            r->kinds[i] = (uint8_t) kind;
+        }
+    }
+}
+
+
+/*
+ * The entry has not been stored yet: it never had these values, neither in
+ * its first event nor in those that follow.  The new ones are what they were.
+ */
+
+static void
+rum_record_void(rum_record_t *r, uint32_t units,
     const rum_recent_value_t *values, uint32_t n)
 {
     uint32_t            i, k;
+    rum_delta_t        *d;
     rum_sample_t       *sample;
     rum_delta_event_t  *event;
 
+    d = &r->p->delta;
     event = rum_delta_event_at(d, units);
 
     do {
@@ -320,8 +360,13 @@ rum_record_void(rum_delta_t *d, uint32_t units,
                 sample = &event->samples[k];
 
                 if (sample->cell == values[i].cell
-                    && sample->kind == RUM_SAMPLE_ADDED)
+                    && (sample->kind == RUM_SAMPLE_ADDED
+                        || sample->kind == RUM_SAMPLE_MOVED))
                 {
+                    if (!event->traced) {
+                        rum_record_replaces(r, &values[i], sample->kind);
+                    }
+
                     sample->kind = RUM_SAMPLE_VOID;
                     break;
                 }
@@ -337,22 +382,86 @@ rum_record_void(rum_delta_t *d, uint32_t units,
 int
 rum_record_values(rum_record_t *r)
 {
-    uint32_t            i;
-    rum_sample_t        sample;
+    uint32_t            i, k, n;
+    rum_place_t         where;
+    rum_sample_t       *sample, moved[RUM_MAX_METRICS];
     rum_delta_event_t  *event;
 
+    /* most are in the event of the entry already */
+
+    event = rum_delta_event_at(&r->p->delta, r->place.event);
+
     for (i = 0; i < r->n; i++) {
-        event = rum_delta_event_at(&r->p->delta, r->place.event);
+        sample = &event->samples[i];
 
         if (r->stale[i]) {
-            event->samples[i].kind = RUM_SAMPLE_VOID;
+            sample->kind = RUM_SAMPLE_VOID;
             r->p->health.replaced++;
+
+        } else if (r->values[i].minute == r->place.minute) {
+            sample->kind = r->kinds[i];
+            r->samples[i].kind = r->kinds[i];
+
+        } else {
+            sample->kind = RUM_SAMPLE_VOID;
+        }
+    }
+
+    for (i = 0; r->place.ntraced > 0 && i < r->n; i++) {
+        if (!r->stale[i] && r->values[i].minute == r->place.minute
+            && rum_record_traced(r, &r->place, &r->samples[i]) != RUM_OK)
+        {
+            return RUM_ERROR;
+        }
+    }
+
+    /* the others stand where older ones stood */
+
+    for (i = 0; i < r->n; i++) {
+        if (r->stale[i] || r->values[i].minute == r->place.minute) {
             continue;
         }
 
-        sample = event->samples[i];
+        where = r->place;
+        where.minute = r->values[i].minute;
 
-        if (rum_record_traced(r, &r->place, &sample) != RUM_OK) {
+        for (k = i, n = 0; k < r->n; k++) {
+            if (!r->stale[k] && r->values[k].minute == where.minute) {
+                moved[n] = r->samples[k];
+                moved[n++].kind = r->kinds[k];
+                r->stale[k] = k > i;
+            }
+        }
+
+        if (rum_record_samples(r, &where, moved, n) != RUM_OK) {
+            return RUM_ERROR;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* an event that has only these values */
+
+static int
+rum_record_samples(rum_record_t *r, const rum_place_t *place,
+    const rum_sample_t *samples, uint32_t n)
+{
+    uint32_t            i;
+    rum_delta_event_t  *event;
+
+    event = rum_delta_event(&r->p->delta, place, n);
+    if (event == NULL) {
+        return RUM_ERROR;
+    }
+
+    event->values = 1;
+    event->nsamples = (uint8_t) n;
+    memcpy(event->samples, samples, n * sizeof(rum_sample_t));
+
+    for (i = 0; place->ntraced > 0 && i < n; i++) {
+        if (rum_record_traced(r, place, &samples[i]) != RUM_OK) {
             return RUM_ERROR;
         }
     }
@@ -389,6 +498,7 @@ rum_record_traced(rum_record_t *r, const rum_place_t *place,
             }
 
             event->values = 1;
+            event->traced = 1;
             event->nsamples = 1;
             event->samples[0] = *sample;
         }

@@ -342,6 +342,13 @@ rum_site_cells(const rum_sites_t *s, const rum_site_t *site)
 
 
 uint32_t
+rum_site_dims(const rum_sites_t *s, uint32_t site)
+{
+    return s->config->rollup.ndims + s->sites[site]->nown;
+}
+
+
+uint32_t
 rum_site_row_cell(const rum_sites_t *s, uint32_t dim)
 {
     rum_counter_e        counter;

@@ -96,6 +96,9 @@ rum_str_t rum_site_cell_name(const rum_sites_t *s, const rum_site_t *site,
 /* cells that are numbered */
 uint32_t rum_site_cells(const rum_sites_t *s, const rum_site_t *site);
 
+/* dimensions of the site, without details */
+uint32_t rum_site_dims(const rum_sites_t *s, uint32_t site);
+
 /* the cell that each row of the dimension has */
 uint32_t rum_site_row_cell(const rum_sites_t *s, uint32_t dim);
 

@@ -63,6 +63,8 @@ typedef struct {
     uint32_t              nexpires;
     unsigned              loaded:1;
     unsigned              listed:1;     /* in the store's list */
+    unsigned              open:1;       /* "total" lacks it: it must not
+                                           expire as others do */
 } rum_window_t;
 
 typedef struct {
@@ -130,6 +132,10 @@ int rum_store_change(rum_store_t *s, rum_window_t *window, rum_row_t *row,
  * few windows of 3.
  */
 int rum_store_write(rum_store_t *s, rum_redis_t *redis, uint32_t *commands);
+
+/* "total" has the window now: its hashes expire as usual */
+int rum_store_close(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, uint32_t *commands);
 
 /* PFADD of the sessions in args, from its third argument on */
 int rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,

@@ -25,7 +25,9 @@ static int rum_store_key(const rum_store_t *s, const rum_window_t *window,
 static int rum_store_expire_sessions(rum_redis_t *redis,
     const rum_window_t *window, rum_row_t *row, const unsigned char *key,
     int len, uint32_t *commands);
-static int rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
+static uint64_t rum_store_expiry(const rum_store_t *s,
+    const rum_window_t *window);
+static int rum_store_expire(rum_redis_t *redis, uint64_t expiry,
     const unsigned char *key, int len, uint32_t *commands);
 
 
@@ -411,7 +413,63 @@ rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
 
     window->expires[cell] = 1;
 
-    return rum_store_expire(redis, window, key, len, commands);
+    return rum_store_expire(redis, rum_store_expiry(s, window), key, len,
+                            commands);
+}
+
+
+/* what "total" lacks is kept as long as a day is, should nobody come by */
+
+static uint64_t
+rum_store_expiry(const rum_store_t *s, const rum_window_t *window)
+{
+    const uint64_t  *retention;
+
+    retention = s->config->retention;
+
+    if (window->open
+        && retention[RUM_RES_DAY] > retention[window->res])
+    {
+        return window->expiry
+               + (retention[RUM_RES_DAY] - retention[window->res]) / 1000;
+    }
+
+    return window->expiry;
+}
+
+
+int
+rum_store_close(rum_store_t *s, rum_redis_t *redis, rum_window_t *window,
+    uint32_t *commands)
+{
+    int             rc, len;
+    uint32_t        cell;
+    rum_str_t       name;
+    rum_site_t     *site;
+    unsigned char   key[RUM_KEY_MAX];
+
+    window->open = 0;
+    site = s->sites->sites[window->site];
+
+    for (cell = 0; cell < rum_site_cells(s->sites, site); cell++) {
+        if (!rum_store_cell_loadable(s, window, cell)) {
+            continue;
+        }
+
+        name = rum_site_cell_name(s->sites, site, cell);
+
+        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
+        if (len < 0) {
+            return RUM_ERROR;
+        }
+
+        rc = rum_store_expire(redis, window->expiry, key, len, commands);
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
 }
 
 
@@ -482,22 +540,24 @@ rum_store_expire_sessions(rum_redis_t *redis, const rum_window_t *window,
 
     row->expires = 1;
 
-    return rum_store_expire(redis, window, key, len, commands);
+    return rum_store_expire(redis, window->expiry, key, len, commands);
 }
 
 
+/* at 0: never */
+
 static int
-rum_store_expire(rum_redis_t *redis, const rum_window_t *window,
+rum_store_expire(rum_redis_t *redis, uint64_t expiry,
     const unsigned char *key, int len, uint32_t *commands)
 {
-    if (window->expiry == 0) {
+    if (expiry == 0) {
         return RUM_OK;
     }
 
     (*commands)++;
 
     return rum_redis_send(redis, "EXPIREAT %b %llu", key, (size_t) len,
-                          (unsigned long long) window->expiry);
+                          (unsigned long long) expiry);
 }
 
 

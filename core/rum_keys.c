@@ -67,6 +67,7 @@ static const rum_str_t  rum_key_names[] = {
     rum_string("rejected"),
     rum_string("health"),
     rum_string("sites"),
+    rum_string("unsettled"),
     rum_string("index"),
     rum_string("error")
 };

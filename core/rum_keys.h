@@ -1,7 +1,7 @@
 /*
  * The grammar of the Redis keys, both ways (docs/redis-schema.md).
  *
- *   rum:{P}:events|lease|writers|rejected|health|sites
+ *   rum:{P}:events|lease|writers|rejected|health|sites|unsettled
  *   rum:{P}:index:SITE
  *   rum:{P}:error:SITE:FINGERPRINT
  *   rum:{P}:RES:START:SITE:DIMENSION:METRIC
@@ -47,6 +47,7 @@ typedef enum {
     RUM_KEY_REJECTED,
     RUM_KEY_HEALTH,
     RUM_KEY_SITES,
+    RUM_KEY_UNSETTLED,
     RUM_KEY_INDEX,
     RUM_KEY_ERROR,
     RUM_KEY_ROLLUP,

@@ -146,8 +146,10 @@ sub model {
         count($t, 'event,page', pair($c->{name}, $page), 'events', 1);
     }
 
-    # the last value of a view's metric is the one that counts
-    $value{$e->{view}}{$_} = { t => $t, x => $e->{metrics}{$_},
+    # the last value of a view's metric is the one that counts; all of them
+    # are late, so that it does where the first one did
+    $value{$e->{view}}{$_} = { t => $value{$e->{view}}{$_}{t} || $t,
+                               x => $e->{metrics}{$_},
                                %{ $e->{attribution}{$_} || {} } }
         for grep { $limits{$_} } keys %{ $e->{metrics} || {} };
 }

@@ -20,6 +20,8 @@ limit { default = 5  page = 5  country = 3  dimensions = 2  metrics = 2  sites =
 recent { time = 30m  views = 10 }
 END
 
+my $today = int(time / 86400) * 86400;
+
 sub beacons { return $stream->total($_[0], 'beacons') }
 
 
@@ -68,11 +70,11 @@ $stream->add({ metrics => { m1 => 1, m3 => 3, lcp => 1 } });
 $stream->add({ metrics => { m2 => 1, 'no good' => 3, neg => -1 } });
 ok($stream->caught_up, 'own dimensions and metrics');
 is_deeply([ grep { /:(?:one|two|three):beacons$/ }
-            $stream->names('total:*') ],
-          [ map { $stream->key("total:0:shop:$_:beacons") } qw(one two) ],
+            $stream->names('1d:*') ],
+          [ map { $stream->key("1d:$today:shop:$_:beacons") } qw(one two) ],
           'two own dimensions');
 is_deeply([ sort map { /:all:([^:]+)$/ ? $1 : () }
-            @{ [ $stream->names('total:0:shop:all:*') ] } ],
+            @{ [ $stream->names('1d:*:shop:all:*') ] } ],
           [ qw(beacons lcp m1 m2 views) ], 'two own metrics, and lcp');
 is($stream->health('dropped'), 4, 'the rest is dropped, and counted');
 

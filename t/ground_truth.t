@@ -33,6 +33,8 @@ sub visits {
     $redis = redis();
     aggregator(redis => $redis, conf => <<END);
 flush      = 100ms
+settle     = 0s
+details    = {}
 partitions = $partitions
 rollup     = { page, country, device, browser, os, network, human,
                "page,device", "page,country" }

@@ -31,6 +31,7 @@ my $redis = redis();
 aggregator(redis => $redis, conf => <<END);
 flush      = 100ms
 partitions = $partitions
+settle     = 0s
 rollup     = { page, country, device, browser, os, network, human,
                "page,device", "page,country" }
 limit      { default = 1000  page = 20 }

@@ -4,10 +4,11 @@
 #   my $s = RumStream->new($redis);             # ($redis, partition)
 #   $s->add({ page => '/', metrics => { lcp => 1200 } });   # next sequence
 #   $s->add({...}, writer => 'w2', sequence => 7);
+#   $s->add({...}, at => $ms);                  # as if added at that time
 #   $s->rollup('total', 0, 'shop', 'page', 'lcp')
 #       # { '/' => { count => 1, sum => 1200, min => ..., buckets => {...},
 #       #            ratings => [1, 0, 0] } }; counters as numbers
-#   $s->total('page', 'lcp')                    # of "shop", short for that
+#   $s->total('page', 'lcp')                    # of "shop", of all days
 #   $s->health('lost'); $s->lag; $s->caught_up;
 #
 # Events are packed here: what looks like an integer as one, what looks like
@@ -47,14 +48,15 @@ sub add {
         if $sequence > ($self->{sequence}{$writer} || 0);
 
     return $self->raw("$writer-$sequence",
-        packed({ t => int(time * 1000), site => 'shop', page => '/',
-                       %$event }));
+        packed({ t => $o{at} || int(time * 1000), site => 'shop', page => '/',
+                       %$event }), $o{at});
 }
 
 sub raw {
-    my ($self, $id, $e) = @_;
+    my ($self, $id, $e, $at) = @_;
 
-    return $self->{redis}->command('XADD', $self->key('events'), '*',
+    return $self->{redis}->command('XADD', $self->key('events'),
+        defined $at ? "$at-*" : '*',
         defined $id ? ('id', $id) : (), defined $e ? ('e', $e) : ());
 }
 
@@ -85,11 +87,37 @@ sub decoded {
              buckets => \%buckets, ratings => $h->[9] || [0, 0, 0] };
 }
 
-# over all time, of the site "shop"
+# over all time, of the site "shop": of all days, since "total" waits until
+# nothing of it can be replaced
 sub total {
     my ($self, $dimension, $metric) = @_;
+    my $sum = {};
 
-    return $self->rollup('total', 0, 'shop', $dimension, $metric);
+    for my $name ($self->names('1d:*')) {
+        my (undef, undef, undef, $start, $site, @of) = split /:/, $name;
+        next if $site ne 'shop' || "@of" ne "$dimension $metric";
+
+        my $day = $self->rollup('1d', $start, $site, @of);
+        $sum->{$_} = add_up($sum->{$_}, $day->{$_}) for keys %$day;
+    }
+
+    return $sum;
+}
+
+sub add_up {
+    my ($one, $two) = @_;
+
+    return $two if !defined $one;
+    return $one + $two if !ref $one;
+
+    my %sum = (buckets => { %{ $one->{buckets} } });
+
+    $sum{$_} = $one->{$_} + $two->{$_} for qw(count sum zero);
+    $sum{ratings}[$_] = $one->{ratings}[$_] + $two->{ratings}[$_] for 0 .. 2;
+    $sum{buckets}{$_} += $two->{buckets}{$_} for keys %{ $two->{buckets} };
+    ($sum{min}) = sort { $a <=> $b } $one->{min}, $two->{min};
+    ($sum{max}) = sort { $b <=> $a } $one->{max}, $two->{max};
+    return \%sum;
 }
 
 sub health {

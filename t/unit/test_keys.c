@@ -98,7 +98,8 @@ test_keys_of_a_partition(void **state)
     rum_key_t           key;
     static const char  *texts[] = {
         "rum:{1023}:events", "rum:{1023}:lease", "rum:{1023}:writers",
-        "rum:{1023}:rejected", "rum:{1023}:health", "rum:{1023}:sites"
+        "rum:{1023}:rejected", "rum:{1023}:health", "rum:{1023}:sites",
+        "rum:{1023}:unsettled"
     };
 
     (void) state;
@@ -106,7 +107,7 @@ test_keys_of_a_partition(void **state)
     memset(&key, 0, sizeof(rum_key_t));
     key.partition = RUM_MAX_PARTITIONS - 1;
 
-    for (type = RUM_KEY_EVENTS; type <= RUM_KEY_SITES; type++) {
+    for (type = RUM_KEY_EVENTS; type <= RUM_KEY_UNSETTLED; type++) {
         key.type = (rum_key_e) type;
         assert_both_ways(&key, texts[type]);
     }

@@ -20,6 +20,7 @@ static rum_place_t         place;
 static rum_recent_value_t  values[RUM_MAX_METRICS];
 static uint32_t            nvalues, calls;
 static int                 stale;
+static uint32_t            counts_in;
 
 static rum_config_t        config;
 static rum_recent_t        recent;
@@ -33,6 +34,7 @@ setup(void **state)
 
     assert_int_equal(rum_config_read(&config, NULL), RUM_OK);
     config.recent = 1000;
+    config.settle = 60000;
     config.recent_views = 100000;
     rum_recent_init(&recent, &config);
     forgotten = 0;
@@ -86,6 +88,7 @@ put_in_order(uint64_t key, uint64_t time, uint64_t order, uint32_t minute,
 
     v.value = value;
     v.cell = cell;
+    v.minute = minute;
     nvalues = 0;
     calls = 0;
 
@@ -93,6 +96,7 @@ put_in_order(uint64_t key, uint64_t time, uint64_t order, uint32_t minute,
                                     &began, &forgotten, removed, NULL),
                      RUM_OK);
     stale = v.cell == RUM_NO_NUMBER;
+    counts_in = v.minute;
     return began;
 }
 
@@ -336,11 +340,46 @@ values_in_use_are_marked(void **state)
 }
 
 
+static void
+a_settled_value_keeps_its_place(void **state)
+{
+    (void) state;
+
+    recent.span = 1000000;
+
+    /* minute 5 ends at 360000 and has settled a minute later */
+
+    put(1, 300000, 5, 20, 1, 1);
+    put(1, 419999, 6, 20, 2, 0);
+    assert_int_equal(counts_in, 6);
+    assert_int_equal(values[0].minute, 5);
+
+    put(2, 300000, 5, 20, 1, 1);
+    put(2, 420000, 7, 20, 2, 0);
+    assert_int_equal(counts_in, 5);
+    assert_int_equal(values[0].minute, 5);
+
+    /* where it is now is its place */
+
+    put(2, 430000, 7, 20, 3, 0);
+    assert_int_equal(counts_in, 5);
+    assert_int_equal(values[0].minute, 5);
+    assert_true(values[0].value == 2);
+
+    recent.settle = 0;
+    put(3, 300000, 5, 20, 1, 1);
+    put(3, 300001, 6, 20, 2, 0);
+    assert_int_equal(counts_in, 5);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(a_later_value_removes_the_earlier,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_settled_value_keeps_its_place,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             an_older_value_that_comes_later_is_stale, setup, teardown),
