@@ -18,7 +18,7 @@ my ($pid, $status, %others);
 # a build folder of its own, so that a running `make run` is left alone
 mkdir $build;
 symlink built($_), "$build/$_"
-    for qw(ngx_http_rum_module.so rum-aggregator agent geoip);
+    for qw(ngx_http_rum_module.so rum-aggregator agent dashboard geoip);
 
 $pid = RumTest::spawn($out, top() . '/tools/run', '--build', $build,
                       '--port', $port, '--rate', 200);
@@ -27,6 +27,10 @@ ok(wait_for(sub { slurp($out) =~ /^\d+ beacons, [1-9]\d* views/m }, 60),
    'the line of each second counts views') or diag(slurp($out));
 like(slurp($out), qr{http://127\.0\.0\.1:$port/rum/status$}m,
      'it says where the status is');
+like(slurp($out), qr{http://127\.0\.0\.1:$port/rum/dashboard/$}m,
+     'and the dashboard');
+like(http($port, 'GET', '/rum/dashboard/')->{body},
+     qr{<script src="dashboard\.js\?v=\w+"}, 'which is there');
 
 for my $page (qw(/ /c/mugs /p/3 /cart /checkout /app/gifts /lab /none)) {
     my $r = http($port, 'GET', $page);

@@ -49,6 +49,10 @@ export const visitorDimensions = (): string[] =>
     [...catalog.dimensions.keys()].filter((name) =>
         name !== "all" && !name.includes(",") && !DETAILS.has(name));
 
+/* figures are there for both at once */
+export const keptTogether = (one: string, other: string): boolean =>
+    catalog.dimensions.has(`${one},${other}`) || catalog.dimensions.has(`${other},${one}`);
+
 export const metricName = (name: string): string =>
     VITALS.includes(name) || /^(fid|dns|tcp|tls|tti|tbt)$/.test(name) ? name.toUpperCase()
         : name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");

@@ -68,6 +68,12 @@ export const live = ({ url, every, answer, poll, link }: Live): (() => void) => 
             timer ??= setTimeout(draw, Math.max(0, drawn + every - Date.now()));
         });
 
+        /* there is no answer now; the stream goes on */
+        source.addEventListener("unavailable", () => {
+            clearTimeout(patience);
+            link("lost");
+        });
+
         source.addEventListener("error", () => {
             /* closed: what came is no stream; else it connects again itself */
             if (source?.readyState === EventSource.CLOSED) {

@@ -32,21 +32,22 @@ export interface Panel {
     update: (round: Round) => Promise<void>;
 }
 
+/* not a fault: the aggregator does not keep these dimensions together */
+const notKept = (message: string): Node[] => [
+    h("p", {}, `Not counted for ${state.where.length > 1 ? "these filters" : "this filter"}: ${
+        message}. The aggregator's configuration (rollup) lists the pairs that are.`),
+    h("a", { href: href({ where: [] }) }, "Show it without filters"),
+];
+
 const whyNot = (error: unknown): Node[] => {
     const problem = error instanceof ApiError ? error : new ApiError(0, String(error));
     const { status, message, parameter } = problem;
-    const filters = status === 400 && parameter === "where" && state.where.length > 0;
     const what = status === 503 ? "Redis is away" : status === 504 ? "Redis is slow"
         : status === 400 ? "This cannot be asked" : status ? `Status ${status}` : "No connection";
 
     return [
         h("p", { class: "what" }, what),
         h("p", {}, parameter ? `${parameter}: ${message}` : message),
-        ...(filters ? [
-            h("p", {}, "Figures are kept for the pairs of dimensions in the aggregator's configuration "
-                + "(rollup). Add the pair there, or take a filter away."),
-            h("a", { href: href({ where: [] }) }, "Show it without filters"),
-        ] : []),
     ];
 };
 
@@ -59,6 +60,7 @@ export const panel = (options: PanelOptions): Panel => {
     const message = h("div", { class: "message" }, h("p", {}, "Loading …"));
     const other = h("div", { hidden: true });
     const tools = h("div", { class: "tools" }, ...options.tools ?? []);
+    const empty = options.empty ?? "Nothing in this span.";
     let table: ReturnType<typeof tableView<unknown>> | undefined;
     let drawn = false;
 
@@ -130,6 +132,23 @@ export const panel = (options: PanelOptions): Panel => {
         }
     };
 
+    const fail = (error: unknown): void => {
+        const { status, parameter, message: words } = error as Partial<ApiError>;
+
+        body.hidden = true;
+
+        if (status === 400 && parameter === "where" && state.where.length > 0) {
+            tell("empty", ...notKept(words!));
+
+        } else if (status === 400 && parameter === "by") {
+            /* nobody has sent such a thing yet */
+            tell("empty", h("p", {}, empty));
+
+        } else {
+            tell("error", ...whyNot(error));
+        }
+    };
+
     tell("loading", h("p", {}, "Loading …"));
 
     return {
@@ -156,13 +175,12 @@ export const panel = (options: PanelOptions): Panel => {
                     showTable();
 
                 } else {
-                    tell("empty", h("p", {}, options.empty ?? "Nothing in this span."));
+                    tell("empty", h("p", {}, empty));
                 }
 
             } catch (error) {
                 if (!round.over) {
-                    body.hidden = true;
-                    tell("error", ...whyNot(error));
+                    fail(error);
                 }
             }
 

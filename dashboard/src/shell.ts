@@ -4,7 +4,7 @@
  */
 
 import { about, type Round } from "./api";
-import { catalog, visitorDimensions } from "./catalog";
+import { catalog, keptTogether, visitorDimensions } from "./catalog";
 import { h, id } from "./dom";
 import { at, dimension, label, preciseAt } from "./format";
 import type { Link } from "./live";
@@ -161,7 +161,8 @@ const adder = (round: Round): HTMLElement => {
     h("summary", {}, "Add a filter"),
     h("form", { submit: (event) => {
         event.preventDefault();
-        go(withFilter({ dimension: which.value, value: value.value }));
+        go(withFilter({ dimension: which.value, value: value.value },
+                      (other) => keptTogether(which.value, other)));
     } }, which, value, values, h("button", { type: "submit" }, "Add")));
 
     return details;
@@ -184,7 +185,7 @@ const drawTheme = (): void => {
 };
 
 const WORDS: Record<Link, string> = {
-    live: "Live", polling: "Updated by polling", paused: "Paused", lost: "Connection lost",
+    live: "Live", polling: "Updated by polling", paused: "Paused", lost: "No answer",
 };
 
 export const showLink = (state: Link | "", generated?: number): void => {

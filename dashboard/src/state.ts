@@ -108,8 +108,12 @@ export const onChange = (listener: () => void): void => {
 
 addEventListener("popstate", changed);
 
-export const withFilter = (filter: Filter): Partial<State> => ({
-    where: [...state.where.filter(({ dimension }) => dimension !== filter.dimension), filter],
+/* the other filters stay if they go with it */
+export const withFilter = (
+    filter: Filter, goesWith: (dimension: string) => boolean,
+): Partial<State> => ({
+    where: [...state.where.filter(({ dimension }) =>
+        dimension !== filter.dimension && goesWith(dimension)), filter],
 });
 
 export const withoutFilter = (dimension: string): Partial<State> => ({

@@ -19,18 +19,20 @@ export interface Change {
     high: number | null;
 }
 
-export interface ErrorSample {
-    type?: string;
-    message?: string;
-    source?: string;
-    line?: number;
-    col?: number;
-    stack?: string;
-    page?: string;
-    browser?: string;
-    first_seen?: number;
-    last_seen?: number;
-}
+type Known<T> = { [Name in keyof T]?: T[Name] | null };
+
+export type ErrorSample = Known<{
+    type: string;
+    message: string;
+    source: string;
+    line: number;
+    col: number;
+    stack: string;
+    page: string;
+    browser: string;
+    first_seen: number;         /* Unix ms */
+    last_seen: number;
+}>;
 
 /* one value of the dimension: figures by name, p75 or views, and more */
 export interface Group {

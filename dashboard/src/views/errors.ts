@@ -23,7 +23,7 @@ const trend = (): string => stepped({ by: "error", metric: "errors", limit: LIMI
 const sample = (row: Row): ErrorSample => row.counters?.error ?? {};
 
 const place = ({ source, line, col }: ErrorSample): string =>
-    source ? [source, line, col].filter((part) => part !== undefined && part !== 0).join(":") : "";
+    source ? [source, line, col].filter(Boolean).join(":") : "";
 
 const title = (row: Row): string => {
     const { type, message } = sample(row);
@@ -32,7 +32,7 @@ const title = (row: Row): string => {
         : [type, message].filter(Boolean).join(": ") || row.value;
 };
 
-const seen = (ms: number | undefined): string => ms ? at(ms / 1000) : "";
+const seen = (ms: number | null | undefined): string => ms ? at(ms / 1000) : "";
 
 const describe = (row: Row): HTMLElement => h("span", { class: "two" },
     h("b", {}, title(row)), h("span", {}, place(sample(row))));
@@ -56,12 +56,12 @@ const all = (): Panel => {
         {
             title: "First seen",
             cell: (row) => seen(sample(row).first_seen),
-            sort: (row) => sample(row).first_seen,
+            sort: (row) => sample(row).first_seen ?? undefined,
         },
         {
             title: "Last seen",
             cell: (row) => seen(sample(row).last_seen),
-            sort: (row) => sample(row).last_seen,
+            sort: (row) => sample(row).last_seen ?? undefined,
         },
     ];
 
@@ -100,7 +100,7 @@ const all = (): Panel => {
 const picked = (answer: Answer | undefined): Row | undefined =>
     answer && rowsOf(answer).find((row) => row.value === state.item);
 
-const term = (name: string, text: string | undefined): HTMLElement | "" =>
+const term = (name: string, text: string | null | undefined): HTMLElement | "" =>
     text ? h("div", {}, h("dt", {}, name), h("dd", {}, text)) : "";
 
 const detail = (): Panel => panel({

@@ -34,7 +34,7 @@ const card = (metric: string, group: Group | undefined, series: Group | undefine
                        value(p75, unit(metric))),
                      rating && h("span", { class: "rating" }, shape(rating), WORDS[rating])),
              p75 !== undefined && (quantileChange(metric, group)
-                 || h("p", { class: "change even" }, "nothing before to compare with")),
+                 || h("p", { class: "change even" }, "nothing before this span")),
              spark(values(series, "p75")),
              ratingBar(group),
              h("p", { class: "of" }, `p75 of ${count(number(group, "count") ?? 0)} values`));

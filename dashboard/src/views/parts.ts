@@ -3,9 +3,9 @@
  */
 
 import { about } from "../api";
-import { VITALS } from "../catalog";
+import { keptTogether, VITALS } from "../catalog";
 import { figure, h } from "../dom";
-import { count, label, percent, short } from "../format";
+import { count, dimension, label, percent, short } from "../format";
 import { panel, type Panel } from "../panel";
 import { rated } from "../rating";
 import { counter, quantile, rowsOf, shareOf, total, type Row } from "../rows";
@@ -36,7 +36,8 @@ const isPicked = (dimension: string, value: string): boolean => state.where.some
 
 /* all figures are about the value from now on; once more, and they are not */
 export const pick = (dimension: string, value: string): void => go(isPicked(dimension, value)
-    ? withoutFilter(dimension) : withFilter({ dimension, value }));
+    ? withoutFilter(dimension)
+    : withFilter({ dimension, value }, (other) => keptTogether(dimension, other)));
 
 export const countColumn = (
     name: string, title: string, rows: () => Row[], hint?: string,
@@ -91,7 +92,10 @@ export const visitorTable = (by: string, caption: string, few?: number): Visitor
     let rows: Row[] = [];
 
     const all: Column<Row>[] = [
-        { title: "", cell: (row) => label(by, row.value), sort: (row) => label(by, row.value) },
+        {
+            title: dimension(by),
+            cell: (row) => label(by, row.value), sort: (row) => label(by, row.value),
+        },
         countColumn("views", "Views", () => rows),
         ...["lcp", "inp", "cls"].map(vitalColumn),
         ...few ? [] : [
@@ -100,8 +104,6 @@ export const visitorTable = (by: string, caption: string, few?: number): Visitor
             bounceColumn,
         ],
     ];
-
-    all[0]!.title = caption;
 
     const table = tableView<Row>({
         caption,
