@@ -15,6 +15,8 @@ static int rum_beacon_native_from(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, const rum_str_t *value);
 static int rum_beacon_native_trace(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, const rum_str_t *value);
+static int rum_beacon_native_viewport(rum_beacon_parser_t *p,
+    const rum_beacon_key_t *key, double value);
 static int rum_beacon_native_size(rum_beacon_parser_t *p,
     const rum_beacon_key_t *key, double value);
 
@@ -204,6 +206,13 @@ static const rum_beacon_key_t  rum_beacon_native_vital_element = {
     .object = &rum_beacon_web_vitals
 };
 
+/* [width, height] is as good as the width's class */
+
+static const rum_beacon_key_t  rum_beacon_native_viewport_element = {
+    .name = rum_string("viewport"),
+    .number = rum_beacon_native_viewport
+};
+
 /* in the order in which the agent writes them */
 
 static const rum_beacon_key_t  rum_beacon_native_keys[] = {
@@ -228,7 +237,8 @@ static const rum_beacon_key_t  rum_beacon_native_keys[] = {
     { .name = rum_string("network"), .string = rum_beacon_set_dim },
     { .name = rum_string("memory"), .number = rum_beacon_native_size },
     { .name = rum_string("cores"), .number = rum_beacon_native_size },
-    { .name = rum_string("viewport"), .string = rum_beacon_set_dim },
+    { .name = rum_string("viewport"), .string = rum_beacon_set_dim,
+      .element = &rum_beacon_native_viewport_element },
     { .name = rum_string("save_data"), .string = rum_beacon_set_dim },
     { .name = rum_string("traceparent"), .string = rum_beacon_native_trace }
 };
@@ -389,6 +399,34 @@ rum_beacon_native_size(rum_beacon_parser_t *p, const rum_beacon_key_t *key,
     rum_beacon_native_number(&text, value);
 
     return rum_beacon_set_dim(p, key, &text);
+}
+
+
+/* the classes are the agent's; the first number is the width */
+
+static int
+rum_beacon_native_viewport(rum_beacon_parser_t *p,
+    const rum_beacon_key_t *key, double value)
+{
+    rum_str_t  class;
+
+    if (rum_event_dim(p->event, &key->name) != NULL) {
+        return RUM_OK;
+    }
+
+    if (!(value >= 0 && value <= RUM_MAX_COUNT)) {
+        p->event->cut[RUM_CUT_RANGE]++;
+        return RUM_OK;
+    }
+
+    class.len = 2;
+    class.data = (unsigned char *) (value < 480 ? "xs" : value < 768 ? "sm"
+                                    : value < 1024 ? "md"
+                                    : value < 1440 ? "lg" : "xl");
+
+    (void) rum_event_set_dim(p->event, &key->name, &class);
+
+    return RUM_OK;
 }
 
 

@@ -155,7 +155,7 @@ my %right = (
     page => 'string', view => 'string', session => 'string', n => 'number',
     seq => 'number', from => 'string', nav => 'string', network => 'string',
     traceparent => 'string', memory => 'number', cores => 'number',
-    viewport => 'string', save_data => 'string', errors => 'array',
+    save_data => 'string', errors => 'array',
     actions => 'array', resources => 'array', events => 'array',
     tags => 'object', attribution => 'object',
 );
@@ -174,6 +174,8 @@ each_of(400, 'type', map { with($_) }
     '"metrics":{"lcp":"1"}', '"metrics":{"lcp":[1]}', '"metrics":{"lcp":{}}',
     '"metrics":{"lcp":true}', '"metrics":{"own.metric":"1"}',
     '"tags":{"a":[]}', '"tags":{"a":{}}', '"tags":{"a":true}',
+    '"viewport":1', '"viewport":{}', '"viewport":true', '"viewport":["md"]',
+    '"viewport":[[]]',
     '"errors":[1]', '"errors":["x"]', '"errors":[[]]', '"errors":[true]',
     '"errors":[{"message":1}]', '"errors":[{"line":"1"}]',
     '"errors":[{"stack":[]}]', '"actions":[1]', '"actions":[{"t":"1"}]',

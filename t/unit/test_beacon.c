@@ -143,6 +143,40 @@ repeat(const char *head, const char *part, size_t n, const char *tail)
 
 
 static void
+a_viewport_in_numbers_is_its_class(void **state)
+{
+    size_t  i;
+    char    json[128];
+
+    static const struct {
+        int          width;
+        const char  *class;
+    }  widths[] = {
+        { 0, "xs" }, { 479, "xs" }, { 480, "sm" }, { 767, "sm" },
+        { 768, "md" }, { 1023, "md" }, { 1024, "lg" }, { 1439, "lg" },
+        { 1440, "xl" }, { 5120, "xl" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+        snprintf(json, sizeof(json), NATIVE "\"viewport\":[%d,900]}",
+                 widths[i].width);
+        ok(json);
+        assert_int_equal(event.ndims, 1);
+        dim("viewport", widths[i].class);
+    }
+
+    ok(NATIVE "\"viewport\":[]}");
+    assert_int_equal(event.ndims, 0);
+
+    ok(NATIVE "\"viewport\":[-1,-1]}");
+    assert_int_equal(event.ndims, 0);
+    assert_int_equal(event.cut[RUM_CUT_RANGE], 2);
+}
+
+
+static void
 a_native_beacon_fills_the_event(void **state)
 {
     (void) state;
@@ -1033,6 +1067,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_native_beacon_fills_the_event),
+        cmocka_unit_test(a_viewport_in_numbers_is_its_class),
         cmocka_unit_test(lists_of_a_native_beacon_fill_the_event),
         cmocka_unit_test(nothing_is_left_of_the_beacon_before),
         cmocka_unit_test(any_order_and_unknown_keys_are_fine),
