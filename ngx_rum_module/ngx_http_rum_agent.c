@@ -249,21 +249,19 @@ ngx_http_rum_agent_hash(ngx_pool_t *pool, ngx_http_rum_agent_t *agent)
 
 
 ngx_http_rum_agent_t *
-ngx_http_rum_agent_find(ngx_conf_t *cf, ngx_str_t *location)
+ngx_http_rum_agent_find(ngx_http_core_srv_conf_t *server,
+    ngx_str_t *location)
 {
     ngx_uint_t                        i;
     ngx_http_rum_agent_t            **agent;
-    ngx_http_core_srv_conf_t         *cscf;
     ngx_http_rum_filter_main_conf_t  *fmcf;
 
-    fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rum_filter_module);
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-
+    fmcf = server->ctx->main_conf[ngx_http_rum_filter_module.ctx_index];
     agent = fmcf->agents.elts;
 
     for (i = 0; i < fmcf->agents.nelts; i++) {
 
-        if (agent[i]->server == cscf
+        if (agent[i]->server == server
             && rum_str_eq((rum_str_t *) &agent[i]->location,
                           (rum_str_t *) location))
         {

@@ -155,7 +155,7 @@ ngx_http_rum_filter_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->inject != NULL && conf->tag == NULL) {
-        conf->tag = ngx_http_rum_inject_tag(cf, conf->inject);
+        conf->tag = ngx_http_rum_tag_create(cf, conf->inject);
         if (conf->tag == NULL) {
             return NGX_CONF_ERROR;
         }

@@ -49,7 +49,7 @@ typedef struct {
  */
 typedef struct {
     ngx_http_rum_inject_t        *inject;
-    ngx_str_t                     hash;         /* of the agent at src */
+    ngx_http_core_srv_conf_t     *server;
     ngx_str_t                     text;         /* the whole tag, if it has no
                                                    variables */
 } ngx_http_rum_tag_t;
@@ -74,11 +74,21 @@ typedef struct {
 extern ngx_module_t  ngx_http_rum_filter_module;
 
 
-/* ngx_http_rum_inject.c */
+/* ngx_http_rum_tag.c */
 char *ngx_http_rum_inject(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_http_rum_tag_t *ngx_http_rum_inject_tag(ngx_conf_t *cf,
+ngx_http_rum_tag_t *ngx_http_rum_tag_create(ngx_conf_t *cf,
     ngx_http_rum_inject_t *inject);
+/*
+ * One value for each attribute, as it is in this answer; only the first one,
+ * the source, where tag->text is made already.
+ */
+ngx_int_t ngx_http_rum_tag_values(ngx_http_request_t *r,
+    ngx_http_rum_tag_t *tag, ngx_str_t **values);
+/* the tag with these values */
+ngx_int_t ngx_http_rum_tag_text(ngx_pool_t *pool, ngx_http_rum_tag_t *tag,
+    ngx_str_t *values, ngx_str_t *text);
 
+/* ngx_http_rum_inject.c */
 /* NGX_OK: the page is to be looked through by the body filter */
 ngx_int_t ngx_http_rum_inject_header(ngx_http_request_t *r,
     ngx_http_rum_tag_t *tag);
@@ -96,9 +106,9 @@ ngx_int_t ngx_http_rum_server_timing_variable(ngx_conf_t *cf);
 /* ngx_http_rum_agent.c */
 char *ngx_http_rum_agent(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_rum_agent_handler(ngx_http_request_t *r);
-/* the agent whose location in this server is that; NULL: none */
-ngx_http_rum_agent_t *ngx_http_rum_agent_find(ngx_conf_t *cf,
-    ngx_str_t *location);
+/* the agent whose location in the server is that; NULL: none */
+ngx_http_rum_agent_t *ngx_http_rum_agent_find(
+    ngx_http_core_srv_conf_t *server, ngx_str_t *location);
 
 
 #endif /* NGX_HTTP_RUM_FILTER_H */

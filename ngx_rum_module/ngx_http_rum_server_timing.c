@@ -95,7 +95,7 @@ ngx_http_rum_server_timing_header(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    h->hash = 0;
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {

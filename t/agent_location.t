@@ -39,6 +39,10 @@ my $server = <<"SERVER";
         alias html/;
         rum_inject on site=\$host;
     }
+    location /variable-source/ {
+        alias html/;
+        rum_inject on src=\$arg_src;
+    }
 SERVER
 
 my $nginx = nginx(h2 => 1, server => $server);
@@ -166,6 +170,9 @@ isnt(named('/other/'), "/rum/tiny.js?v=$hash", 'its own');
 is(named('/absolute/'), '//cdn.test/rum/agent.js', 'none of another host');
 is(named('/nowhere/'), '/rum/none.js', 'none that is not served here');
 is(named('/variable/'), "$url?v=$hash", 'with variables elsewhere in the tag');
+is(named("/variable-source/?src=$url"), "$url?v=$hash",
+   'with a variable for the source');
+is(named('/variable-source/?src=/x.js'), '/x.js', 'of something else');
 
 
 # another server does not have the agent of this one

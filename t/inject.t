@@ -21,7 +21,10 @@ my $upstream = IO::Socket::INET->new(LocalAddr => '127.0.0.1:0', Listen => 64)
     or die "listen: $!";
 my $up = 'http://127.0.0.1:' . $upstream->sockport;
 
-my $nginx = nginx(h2 => 1, http => <<'HTTP', server => <<"SERVER");
+my $cache = tmp('cache');
+
+my $nginx = nginx(h2 => 1, http => <<"HTTP", server => <<"SERVER");
+    proxy_cache_path $cache keys_zone=c:1m;
     types {
         text/html html htm;
         application/xhtml+xml xhtml;
@@ -40,6 +43,12 @@ HTTP
         gzip_http_version 1.0;
     }
     location /gunzip/ { proxy_pass $up; gunzip on; }
+    location /cached/ {
+        proxy_pass $up;
+        proxy_cache c;
+        proxy_cache_valid 200 1h;
+        sendfile on;
+    }
     location /sub/ {
         proxy_pass $up;
         sub_filter '%%' '<head>';
@@ -194,6 +203,12 @@ my $chunked = join '', map { sprintf("%x\r\n", length) . "$_\r\n" }
               $page =~ /.{1,7}/gs;
 is(body(through('/chunked/', "Transfer-Encoding: chunked\r\n",
                 [ "${chunked}0\r\n\r\n" ])), $injected, 'upstream, in chunks');
+
+is(body(through('/cached/', '', [ $page . $filler ])), $injected . $filler,
+   'on its way into the cache');
+is($nginx->get('/cached/')->{body}, $injected . $filler, 'and out of it');
+like(join('', map { slurp($_) } glob "$cache/*"), qr/\Q$page\E/,
+     'where it is as it came');
 
 is(body(through('/sub/', '', [ '%%<title>x</title>' ])),
    "<head>$tag<title>x</title>", 'a head that sub_filter writes');
