@@ -8,6 +8,11 @@
 # A fault has a target, begins, and is healed after a while; a target has one
 # fault at a time.  Under "queued" the master and the disk are left alone: its
 # counters die with it.
+#
+# Every third seed has no proxies, but two Redis with "replicas=1" and a
+# sentinel, which makes the other one the master whenever the master is killed
+# or stands still for a moment; and it may be told to, with or without
+# waiting for what the replica does not have yet.
 
 package RumChaos;
 
@@ -20,6 +25,7 @@ use Time::HiRes qw(time sleep);
 
 use RumCounted;
 use RumLoad;
+use RumSentinel;
 use RumTest;
 
 my @links = ('delay 0.3', 'cut 40', 'cut 700', 'drop', 'hold', 'mute',
@@ -36,12 +42,19 @@ my %faults = (
     disk       => [ qw(fill_disk) ],
 );
 
+my %failover = (
+    (map { $_ => $faults{$_} } qw(worker nginx aggregator disk)),
+    redis      => [ qw(kill_redis pause_redis oom switch order) ],
+    replica    => [ qw(kill_replica pause_replica) ],
+);
+
 sub new {
     my ($class, %o) = @_;
     my $self = bless { ack => 'stored', seconds => 8, rate => 500, %o },
                $class;
 
     $self->{name} = "seed $o{seed}, $self->{ack}";
+    $self->{faults} = $o{seed} % 3 ? \%faults : \%failover;
     srand $o{seed};
     $self->make_plan;
 
@@ -54,10 +67,15 @@ sub make_plan {
     my (@plan, %free);
 
     for (my $at = 0.5; $at < $self->{seconds}; $at += 0.1 + rand 0.4) {
-        my $target = (sort keys %faults)[rand keys %faults];
+        my %faults = %{ $self->{faults} };
+        my @targets = (sort(keys %faults), $faults{replica} ? 'redis' : ());
+        my $target = $targets[rand @targets];
         my @kinds = @{ $faults{$target} };
         my ($kind, $length, $argument) = ($kinds[rand @kinds],
                                           0.1 + rand(1.2) ** 2, rand);
+
+        # long enough for another one to become the master
+        $length += 0.8 if $faults{replica} && $kind =~ /^(?:kill|pause)_redis$/;
 
         next if $at < ($free{$target} || 0);
         next if $self->{ack} eq 'queued'
@@ -86,13 +104,20 @@ sub start {
     $self->{mounted} = $> == 0 && !system 'mount', '-t', 'tmpfs', '-o',
         'size=16m', 'none', $self->{spool};
 
-    $self->{redis} = redis(aof => 1);
-    $self->{link} = proxy(to => $self->{redis}->port);
-    $self->{wire} = proxy(to => $self->{redis}->port);
+    if ($self->{faults} == \%failover) {
+        $self->start_sentinel;
+
+    } else {
+        $self->{redis} = redis(aof => 1);
+        $self->{link} = proxy(to => $self->{redis}->port);
+        $self->{wire} = proxy(to => $self->{redis}->port);
+    }
+
     $self->{aggregators} = [ map { aggregator(redis => $self->{wire},
                                               conf => $conf) } 1 .. 2 ];
     $self->{nginx} = nginx(redis => $self->{link}, workers => 2,
-        redis_options => 'ring=1m timeout=1s connect_timeout=1s',
+        redis_options => 'ring=1m timeout=1s connect_timeout=1s '
+                         . ($self->{sentinel} ? 'replicas=1' : ''),
         http => "rum_spool $self->{spool} max=16m;", server => <<"END");
         location /rum { rum_beacon shop; rum_ack $self->{ack}; }
         location /status { rum_status; }
@@ -107,6 +132,35 @@ END
         $self->{rate} * ($self->{seconds} + 20),
         sub { RumCounted::request($_[0], $_[0] % 3 ? '' : $more) },
         depth => 16, rate => $self->{rate});
+}
+
+sub start_sentinel {
+    my ($self) = @_;
+    my @pair = map { redis(aof => 1,
+                           args => [ '--repl-diskless-sync-delay', '0' ]) }
+               1 .. 2;
+
+    $self->{pair} = { map { $_->port => $_ } @pair };
+    $pair[1]->command('REPLICAOF', '127.0.0.1', $pair[0]->port);
+    $self->{sentinel} = RumSentinel->new(master => $pair[0]->port,
+                                         down => 400, timeout => 500);
+    ok(wait_for(sub { $self->{sentinel}->knows(1, 0) }, 30),
+       "$self->{name}: the sentinel knows both");
+    $self->{link} = $self->{wire} = RumSentinel::address($self->{sentinel});
+}
+
+# who is the master, as far as the sentinel knows, and the other one
+sub redis_now {
+    my ($self) = @_;
+
+    return $self->{redis} || $self->{pair}{$self->{sentinel}->master};
+}
+
+sub replica_now {
+    my ($self) = @_;
+    my $master = $self->redis_now;
+
+    return (grep { $_ != $master } values %{ $self->{pair} })[0];
 }
 
 sub run {
@@ -213,25 +267,69 @@ sub pause_aggregator {
     return sub { kill 'CONT', $pid };
 }
 
-sub kill_redis {
-    my ($self) = @_;
+sub kill_redis { return $_[0]->kill_one($_[0]->redis_now) }
+sub kill_replica { return $_[0]->kill_one($_[0]->replica_now) }
 
-    $self->{redis}->kill;
-    return sub { $self->{redis}->start };
+# one of a pair comes back as a replica, if the other one is the master now
+sub kill_one {
+    my ($self, $redis) = @_;
+
+    return unless $redis->pid;
+    $redis->kill;
+
+    return sub {
+        if ($self->{pair}) {
+            my $master = $self->{sentinel}->master;
+
+            $redis->{args} = [ '--repl-diskless-sync-delay', '0',
+                $master == $redis->port ? ()
+                : ('--replicaof', "127.0.0.1 $master") ];
+        }
+        $redis->start;
+    };
 }
 
-sub pause_redis {
-    my ($self) = @_;
+sub pause_redis { return $_[0]->pause_one($_[0]->redis_now) }
+sub pause_replica { return $_[0]->pause_one($_[0]->replica_now) }
 
-    $self->{redis}->pause;
-    return sub { $self->{redis}->resume };
+sub pause_one {
+    my ($self, $redis) = @_;
+
+    return unless $redis->pid;
+    $redis->pause;
+    return sub { $redis->resume if $redis->pid };
 }
 
 sub oom {
     my ($self) = @_;
+    my $redis = $self->redis_now;
 
-    $self->{redis}->command('CONFIG', 'SET', 'maxmemory', 1);
-    return sub { $self->{redis}->command('CONFIG', 'SET', 'maxmemory', 0) };
+    eval { $redis->command('CONFIG', 'SET', 'maxmemory', 1) };
+    return sub { eval { $redis->command('CONFIG', 'SET', 'maxmemory', 0) } };
+}
+
+# Redis's own: writes wait until the replica has all
+sub switch {
+    my ($self) = @_;
+    my ($master, $replica) = ($self->redis_now, $self->replica_now);
+
+    $self->{switched} += eval {
+        $master->command('FAILOVER', 'TO', '127.0.0.1', $replica->port,
+                         'TIMEOUT', 2000);
+        1;
+    } || 0;
+    return sub { };
+}
+
+# the sentinel's: the master goes on for a while
+sub order {
+    my ($self) = @_;
+
+    $self->{ordered} += eval {
+        $self->{sentinel}->command('SENTINEL', 'FAILOVER', 'rum');
+        1;
+    } || 0;
+    return sub { };
 }
 
 sub link_module {
@@ -291,6 +389,13 @@ sub look {
         unless $self->{killed};
     is(scalar(() = glob "$self->{spool}/*.bad"), 0, "$name: none is damaged");
 
+    if ($self->{sentinel}) {
+        my $n = () = slurp("$self->{sentinel}{dir}/sentinel.log")
+                     =~ /\+switch-master/g;
+        note("$name: masters: " . (1 + $n) . ', by order: '
+             . join ' ', map { $self->{$_} || 0 } qw(switched ordered));
+    }
+
     $left = $module->{events}{lost_crash} + $module->{events}{lost_exit};
 
     if ($self->{ack} eq 'stored') {
@@ -312,8 +417,10 @@ sub look {
 sub stop {
     my ($self) = @_;
 
-    $_->stop for $self->{nginx}, @{ $self->{aggregators} }, $self->{redis},
-                 @$self{qw(link wire)};
+    $_->stop for $self->{nginx}, @{ $self->{aggregators} },
+                 $self->{sentinel}
+                 ? ($self->{sentinel}, values %{ $self->{pair} })
+                 : @$self{qw(redis link wire)};
     $self->leave;
 }
 

@@ -10,7 +10,8 @@
 #   $fake->mode('7001 7002');   # who connects first; who does after that
 #
 # The master's name is "rum".  Options of new: master (a port), quorum,
-# down (ms after which a server counts as down), conf (more lines), start => 0.
+# down (ms after which a server counts as down), timeout (ms of a failover; the
+# next begins after twice that), conf (more lines).
 
 package RumSentinel;
 
@@ -25,7 +26,8 @@ my $number = 0;
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { quorum => 1, down => 1000, conf => '', %o }, $class;
+    my $self = bless { quorum => 1, down => 1000, timeout => 3000,
+                       conf => '', %o }, $class;
 
     $self->{dir} = RumTest::tmp('sentinel' . $number++);
     mkdir $self->{dir} or die "$self->{dir}: $!";
@@ -38,7 +40,7 @@ dir $self->{dir}
 unixsocket $self->{socket_path}
 sentinel monitor rum 127.0.0.1 $self->{master} $self->{quorum}
 sentinel down-after-milliseconds rum $self->{down}
-sentinel failover-timeout rum 3000
+sentinel failover-timeout rum $self->{timeout}
 sentinel parallel-syncs rum 1
 $self->{conf}
 END
