@@ -19,6 +19,7 @@
 #include "rum_reader.h"
 #include "rum_recent.h"
 #include "rum_settle.h"
+#include "rum_speed.h"
 #include "rum_store.h"
 #include "rum_writers.h"
 
@@ -73,6 +74,7 @@ typedef struct {
     rum_errors_t          errors;
     rum_recent_t          recent;
     rum_settle_t          settle;
+    rum_speed_t           speed;
     rum_writers_t         writers;
     rum_store_t           store;
     rum_map_t             sessions;     /* hash -> minute it was counted */

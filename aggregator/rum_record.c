@@ -155,6 +155,10 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
         rc = rum_record_details(&r);
     }
 
+    if (rc == RUM_OK) {
+        rc = rum_record_speed(&r);
+    }
+
     return rc;
 }
 

@@ -52,4 +52,7 @@ void rum_record_sample(const rum_partition_t *p, uint32_t cell,
 /* errors, resources, actions, events, and where the view came from */
 int rum_record_details(rum_record_t *r);
 
+/* how fast the session is; what was counted is remembered too */
+int rum_record_speed(rum_record_t *r);
+
 #endif /* RUM_RECORD_H */

@@ -1,6 +1,6 @@
 /*
  * What an entry lists: errors, resources, actions, custom events, and the
- * page its view came from.  Each is an event of its own in the delta, which
+ * page its view came from; and how fast its session is.  Each is an event of its own in the delta, which
  * counts in details only.  See rum_record.h.
  */
 
@@ -23,6 +23,9 @@ static int rum_record_action(rum_record_t *r,
     const rum_event_action_t *action);
 static int rum_record_custom(rum_record_t *r,
     const rum_event_custom_t *custom);
+static rum_rating_e rum_record_rating(const rum_record_t *r);
+static int rum_record_visits(rum_record_t *r, rum_rating_e rating,
+    double visits, double conversions);
 static rum_delta_event_t *rum_record_detail(rum_record_t *r,
     rum_counter_e counter, double n, uint32_t samples);
 static void rum_record_counter(rum_delta_event_t *event,
@@ -308,6 +311,124 @@ rum_record_custom(rum_record_t *r, const rum_event_custom_t *custom)
 
     return rum_record_member(r, event, RUM_DETAIL_EVENT_PAGE, name,
                              r->place.values[RUM_ATTR_PAGE]);
+}
+
+
+/*
+ * A session counts where its slowest view so far is.  When it gets slower, it
+ * is taken out where it was, with its conversions: in the window of now, so
+ * that only sums over windows mean something, as with bounces.
+ */
+
+int
+rum_record_speed(rum_record_t *r)
+{
+    uint32_t          i, conversions;
+    uint64_t          key;
+    rum_rating_e      rating;
+    rum_session_t     session, before;
+    rum_partition_t  *p;
+
+    p = r->p;
+
+    if (r->event->session.len == 0 || p->speed.span == 0
+        || !rum_record_wants(r, RUM_DETAIL_SPEED, RUM_DETAIL_SPEED))
+    {
+        return RUM_OK;
+    }
+
+    rating = rum_record_rating(r);
+    conversions = 0;
+
+    for (i = 0; i < r->event->nevents; i++) {
+        conversions += r->event->events[i].name.len > 0;
+    }
+
+    if (rating == RUM_UNRATED && conversions == 0) {
+        return RUM_OK;
+    }
+
+    key = rum_record_key(r, &r->event->session, 3);
+    before = rum_speed_get(&p->speed, key, r->time, &p->health.forgotten);
+
+    session.rating = before.rating;
+    session.conversions = before.conversions + conversions;
+
+    if (rating != RUM_UNRATED
+        && (before.rating == RUM_UNRATED || rating > before.rating))
+    {
+        session.rating = rating;
+    }
+
+    if (rum_speed_set(&p->speed, key, &session) != RUM_OK) {
+        return RUM_ERROR;
+    }
+
+    if (!r->counting) {
+        return RUM_OK;
+    }
+
+    if (session.rating == before.rating) {
+        return rum_record_visits(r, session.rating, 0, conversions);
+    }
+
+    if (rum_record_visits(r, before.rating, -1, -(double) before.conversions)
+        != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    return rum_record_visits(r, session.rating, 1, session.conversions);
+}
+
+
+/* of the LCP that came with the entry */
+
+static rum_rating_e
+rum_record_rating(const rum_record_t *r)
+{
+    uint32_t  i, lcp;
+
+    lcp = r->p->sites.traced[RUM_DETAIL_LCP_TARGET];
+
+    for (i = 0; i < r->n; i++) {
+        if (r->samples[i].cell == lcp && !r->stale[i]) {
+            return (rum_rating_e) r->samples[i].rating;
+        }
+    }
+
+    return RUM_UNRATED;
+}
+
+
+static int
+rum_record_visits(rum_record_t *r, rum_rating_e rating, double visits,
+    double conversions)
+{
+    uint32_t                value;
+    rum_delta_event_t      *event;
+
+    static const rum_str_t  names[] = {
+        rum_string("good"),
+        rum_string("needs_improvement"),
+        rum_string("poor")
+    };
+
+    if (rating == RUM_UNRATED) {
+        return RUM_OK;
+    }
+
+    value = rum_record_value(r, &names[rating], RUM_LEN_VALUE);
+    event = rum_record_detail(r, RUM_COUNTER_VISITS, visits, 1);
+
+    if (value == RUM_MAP_NONE || event == NULL) {
+        return RUM_ERROR;
+    }
+
+    rum_record_counter(event, RUM_COUNTER_CONVERSIONS, conversions);
+
+    return rum_record_member(r, event, RUM_DETAIL_SPEED, value,
+                             RUM_VALUE_NONE);
 }
 
 

@@ -386,6 +386,7 @@ rum_record_values(rum_record_t *r)
     rum_place_t         where;
     rum_sample_t       *sample, moved[RUM_MAX_METRICS];
     rum_delta_event_t  *event;
+    uint8_t             done[RUM_MAX_METRICS];
 
     /* most are in the event of the entry already */
 
@@ -397,13 +398,16 @@ rum_record_values(rum_record_t *r)
         if (r->stale[i]) {
             sample->kind = RUM_SAMPLE_VOID;
             r->p->health.replaced++;
+            done[i] = 1;
 
         } else if (r->values[i].minute == r->place.minute) {
             sample->kind = r->kinds[i];
             r->samples[i].kind = r->kinds[i];
+            done[i] = 1;
 
         } else {
             sample->kind = RUM_SAMPLE_VOID;
+            done[i] = 0;
         }
     }
 
@@ -418,7 +422,7 @@ rum_record_values(rum_record_t *r)
     /* the others stand where older ones stood */
 
     for (i = 0; i < r->n; i++) {
-        if (r->stale[i] || r->values[i].minute == r->place.minute) {
+        if (done[i]) {
             continue;
         }
 
@@ -426,10 +430,10 @@ rum_record_values(rum_record_t *r)
         where.minute = r->values[i].minute;
 
         for (k = i, n = 0; k < r->n; k++) {
-            if (!r->stale[k] && r->values[k].minute == where.minute) {
+            if (!done[k] && r->values[k].minute == where.minute) {
                 moved[n] = r->samples[k];
                 moved[n++].kind = r->kinds[k];
-                r->stale[k] = k > i;
+                done[k] = 1;
             }
         }
 

@@ -24,6 +24,8 @@ my %limits = (lcp => [2500, 4000], inp => [200, 500], cls => [0.1, 0.25]);
 
 my (%want, %value, %seen);
 
+sub sum { my $sum = 0; $sum += $_ for @_; return $sum }
+
 sub one_of { return $_[rand @_] }
 
 
@@ -146,12 +148,43 @@ sub model {
         count($t, 'event,page', pair($c->{name}, $page), 'events', 1);
     }
 
+    model_speed($e) if defined $e->{session};
+
     # the last value of a view's metric is the one that counts; all of them
     # are late, so that it does where the first one did
     $value{$e->{view}}{$_} = { t => $value{$e->{view}}{$_}{t} || $t,
                                x => $e->{metrics}{$_},
                                %{ $e->{attribution}{$_} || {} } }
         for grep { $limits{$_} } keys %{ $e->{metrics} || {} };
+}
+
+# a session is where its slowest view is, with all its conversions
+my %session;
+
+sub model_speed {
+    my ($e) = @_;
+    my $s = $session{$e->{session}} ||= { conversions => 0 };
+    my @names = qw(good needs_improvement poor);
+    my $lcp = $e->{metrics}{lcp};
+    my $n = @{ $e->{events} || [] };
+    my $rating = defined $lcp ? ($lcp > 2500) + ($lcp > 4000) : -1;
+
+    if ($rating > ($s->{rating} // -1)) {
+        if (defined $s->{rating}) {
+            count($e->{t}, 'speed', $names[$s->{rating}], 'visits', -1);
+            count($e->{t}, 'speed', $names[$s->{rating}], 'conversions',
+                  -$s->{conversions});
+        }
+
+        $s->{rating} = $rating;
+        count($e->{t}, 'speed', $names[$rating], 'visits', 1);
+        $n += $s->{conversions};
+        $s->{conversions} = 0;
+    }
+
+    count($e->{t}, 'speed', $names[$s->{rating}], 'conversions', $n)
+        if defined $s->{rating};
+    $s->{conversions} += $n;
 }
 
 sub model_values {
@@ -287,7 +320,8 @@ sub numbers {
     return $x + 0;
 }
 
-# histograms without a value are those that were replaced
+# values that are 0, or histograms of none, are left out: a window has them
+# where something was there before
 sub compare {
     my ($what) = @_;
     my (@wrong, %left);
@@ -296,14 +330,17 @@ sub compare {
 
     for my $key ($stream->names('1*')) {
         next if $key !~ /^rum:\{0\}:((1[mhd]):(\d+):(shop):
-                          ((?:error|host|action|event)(?:,[a-z]+)?|from,page
+                          ((?:error|host|action|event)(?:,[a-z]+)?|from,page|speed
                            |[a-z]+_(?:target|url)):([a-z]+))$/x;
 
         my $want = delete $left{$1} || {};
         my $got = $stream->rollup($2, $3, $4, $5, $6);
 
-        delete @$got{ grep { ref $got->{$_} && !$got->{$_}{count} }
-                      keys %$got };
+        for my $rows ($got, $want) {
+            delete @$rows{ grep { ref $rows->{$_} ? !$rows->{$_}{count}
+                                                  : !$rows->{$_} }
+                           keys %$rows };
+        }
 
         # where values were taken back, these are those of the buckets
         delete @$_{qw(min max)}
@@ -364,6 +401,15 @@ my %index = map { $_ => 1 } @{ $redis->command('SMEMBERS',
 my @details = map { /^1d:\d+:shop:(.*)$/ ? $1 : () } keys %want;
 
 is_deeply([ grep { !$index{$_} } @details ], [], 'the index has them');
+
+my $visits = $stream->total('speed', 'visits');
+my $conversions = $stream->total('speed', 'conversions');
+
+is(sum(values %$visits), scalar(grep { defined $_->{rating} }
+                                values %session), 'each session is one visit');
+is(sum(values %$conversions), sum(map { defined $_->{rating}
+                                        ? $_->{conversions} : 0 }
+                                  values %session), 'with its conversions');
 is_deeply([ grep { /:shop:(?:error|host|from|action|event|lcp_|inp_|cls_)/ }
             $stream->names('total:*') ], [], 'there are no totals of details');
 
