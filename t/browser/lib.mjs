@@ -1,0 +1,233 @@
+/*
+ * What the tests of the whole chain need: a real Chromium, the demo shop that
+ * t/lib/RumBrowser.pm has started, and what of the visits has arrived: the
+ * answers of the status location, and the entries of the stream.
+ *
+ *     const browser = await launch();
+ *     const visit = await browser.visit("/cart");
+ *
+ *     await visit.close();
+ *     await viewsOf("/cart", 1);
+ *
+ * Nothing here waits for a time: always for a condition, and long enough for
+ * a machine that has other things to do.
+ */
+
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after } from "node:test";
+import { promisify } from "node:util";
+
+const { RUM_URL, RUM_NPM, RUM_TAIL, RUM_CHROMIUM } = process.env;
+const require = createRequire(RUM_NPM + "/");
+const { chromium } = require("playwright-core");
+
+export const url = (path) => RUM_URL + path;
+
+const PATIENCE = 60000;
+
+/* asks again until there is something true, and returns that */
+export const waitFor = async (question, what) => {
+    const end = Date.now() + PATIENCE;
+
+    for (;;) {
+        const answer = await question();
+
+        if (answer) {
+            return answer;
+        }
+
+        if (Date.now() > end) {
+            throw new Error("there is no "
+                + (typeof what === "function" ? await what() : what));
+        }
+
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+};
+
+/* a file of the published web-vitals, of which the agent has its own copy */
+export const webVitals = () =>
+    readFileSync(RUM_NPM + "/node_modules/web-vitals/dist/web-vitals.iife.js",
+                 "utf8");
+
+
+/* ----------------------------------------------------- what has arrived */
+
+/* the answer of the status location to a question about the shop */
+export const status = async (question) => {
+    const answer = await fetch(url("/rum/status?site=demo&last=1h&limit=10000&"
+                                   + question));
+
+    if (answer.status !== 200) {
+        throw new Error(`${question}: ${await answer.text()}`);
+    }
+
+    return answer.json();
+};
+
+/* counters by the values of a dimension: { "/": { views: 1, ... }, ... } */
+export const counters = async (by = "page", more = "") => {
+    const { counters: { groups } } = await status(`by=${by}${more}`)
+        .catch((error) => {
+            /* nothing has been counted by it yet */
+            if (/has no such|"parameter":"by"/.test(error.message)) {
+                return { counters: { groups: [] } };
+            }
+
+            throw error;
+        });
+
+    return Object.fromEntries(groups.map((group) => [group.value, group]));
+};
+
+/* waits until status tells so many views of a page group */
+export const viewsOf = async (page, views) => waitFor(async () => {
+    const { [page]: row } = await counters();
+
+    if (row?.views > views) {
+        throw new Error(`${page} has ${row.views} views and not ${views}`);
+    }
+
+    return row?.views === views && row;
+}, async () => `${views} views of ${page}, but ${
+    JSON.stringify(await counters())}`);
+
+/* the entries of the stream, oldest first, of one page group or all */
+export const entries = async (page) => {
+    const [program, ...args] = RUM_TAIL.split("\n");
+    const { stdout } = await promisify(execFile)(program,
+        [...args, "-n", "100000", "--once"], { maxBuffer: 1e9 });
+
+    return stdout.split("\n").filter((line) => line).map((line) =>
+        JSON.parse(line)).filter((entry) => !page || entry.page === page);
+};
+
+
+/* ----------------------------------------------------------- the browser */
+
+const ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+    "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+];
+
+export const launch = async () => {
+    const browser = await chromium.launch({
+        executablePath: RUM_CHROMIUM || "/usr/bin/chromium",
+        args: ARGUMENTS,
+        ignoreDefaultArgs: ["--disable-back-forward-cache"],
+        timeout: PATIENCE,
+    });
+
+    after(() => browser.close());
+
+    /* a visitor has a context, and with it a session of its own */
+    const visitor = async (options) => {
+        const context = await browser.newContext(options);
+
+        context.setDefaultTimeout(PATIENCE);
+        return context;
+    };
+
+    /* a tab with this page of the shop, and the agent in it at work */
+    const visit = async (path, context) => {
+        const own = !context;
+
+        context ||= await visitor();
+
+        const tab = await context.newPage();
+
+        await tab.goto(url(path));
+        await ready(tab);
+
+        return Object.assign(tab, {
+            leave: () => own ? context.close() : tab.close(),
+        });
+    };
+
+    return { browser, visitor, visit, plain: () => plain(browser) };
+};
+
+/* the agent runs, and has had its time for what it does when nothing is up */
+export const ready = async (tab) => {
+    await tab.waitForFunction(() => window.rumStarted);
+    await settled(tab);
+};
+
+/* frames have been drawn, and tasks done that wait for an idle moment */
+export const settled = (tab) => tab.evaluate(() => new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(() =>
+        requestIdleCallback(() => setTimeout(() =>
+            requestIdleCallback(resolve)))));
+}));
+
+/*
+ * Tabs as a person has them, which can be in the background: those of
+ * playwright always say that they are visible.  And tabs without a debugger,
+ * for which Chromium prerenders.
+ */
+const plain = async (browser) => {
+    const session = await browser.newBrowserCDPSession();
+    const waiting = new Map();
+    let number = 0;
+
+    session.on("Target.receivedMessageFromTarget", ({ message }) => {
+        const { id, result, error } = JSON.parse(message);
+        const { resolve, reject } = waiting.get(id) || {};
+
+        waiting.delete(id);
+
+        if (error) {
+            reject?.(new Error(error.message));
+        } else {
+            resolve?.(result);
+        }
+    });
+
+    const open = async (path) => {
+        const { targetId } = await session.send("Target.createTarget",
+            { url: url(path) });
+
+        const info = async () => {
+            const { targetInfos } = await session.send("Target.getTargets");
+
+            return targetInfos.find((target) => target.targetId === targetId);
+        };
+
+        const attach = async () => {
+            const { sessionId } = await session.send("Target.attachToTarget",
+                { targetId, flatten: false });
+
+            const send = (method, params) => new Promise((resolve, reject) => {
+                const id = ++number;
+
+                waiting.set(id, { resolve, reject });
+                session.send("Target.sendMessageToTarget", {
+                    sessionId,
+                    message: JSON.stringify({ id, method, params }),
+                }).catch(reject);
+            });
+
+            return async (expression) => {
+                const { result } = await send("Runtime.evaluate", {
+                    expression, returnByValue: true, awaitPromise: true,
+                    userGesture: true,
+                });
+
+                return result.value;
+            };
+        };
+
+        return {
+            info,
+            attach,
+            title: async () => (await info())?.title,
+            front: () => session.send("Target.activateTarget", { targetId }),
+            close: () => session.send("Target.closeTarget", { targetId }),
+        };
+    };
+
+    return { open };
+};

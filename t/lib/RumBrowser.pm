@@ -1,0 +1,155 @@
+# The whole chain in a real browser: the demo shop (demo/) behind nginx with
+# rum_inject, rum_server_timing and rum_agent, Redis, the aggregator, and a
+# test of t/browser that visits it with Chromium and looks at what has
+# arrived.
+#
+#   use RumBrowser;
+#
+#   browser_test('vitals');         # t/browser/vitals.test.mjs
+#
+# Options: location, text for the location of the beacons; http, for the http
+# block; cheap => 1, it runs under sanitizers too (nginx and the aggregator
+# have them, the browser has not).
+#
+# The test learns from its environment where things are; t/browser/lib.mjs.
+
+package RumBrowser;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Test::More;
+
+use RumTest;
+
+our @EXPORT = qw(browser_test);
+
+# with which node ends its report
+my $summary = qr/^[#]\ (?:tests|suites|pass|fail|cancelled|skipped|todo
+                    |duration_ms)\ /x;
+
+sub browser_test {
+    my ($name, %o) = @_;
+    my ($redis, $agg, $nginx, $app, $port);
+
+    plan(skip_all => 'a browser is too slow for sanitized programs; '
+                     . 'browser_details.t and browser_privacy.t are run')
+        if sanitized() && !$o{cheap};
+
+    $redis = redis();
+    $agg = aggregator(redis => $redis);
+    $port = free_port();
+
+    # the paths in demo/ are below the folder that nginx is started for
+    ($app = slurp(top() . '/demo/app.conf')) =~ s{demo/www}{top()
+                                                            . '/demo/www'}ge;
+
+    $nginx = nginx(redis => $redis, http => <<"HTTP", server => <<"SERVER");
+    types {
+        text/html html;
+        text/css css;
+        text/javascript js;
+        text/plain txt;
+        image/svg+xml svg;
+        application/json json;
+    }
+
+    log_format beacons '\$request_method \$request_uri \$rum_result '
+                       '"\$http_sec_gpc" "\$http_dnt"';
+    proxy_cache_path @{[ tmp('cache') ]} keys_zone=shop:1m;
+
+    upstream shop_app {
+        server 127.0.0.1:$port;
+    }
+
+    server {
+        listen 127.0.0.1:$port;
+        add_header X-Trace \$http_traceparent;
+        $app
+    }
+
+    @{[ $o{http} // '' ]}
+HTTP
+    rum_inject on @{[ $o{inject} // '' ]};
+    rum_server_timing on;
+
+    @{[ front() ]}
+
+    location = /rum/agent.js {
+        rum_agent @{[ built('agent/rum.js') ]};
+    }
+
+    location = /rum/beacon {
+        rum_beacon demo;
+        access_log @{[ tmp('beacons.log') ]} beacons;
+        @{[ $o{location} // '' ]}
+    }
+
+    location = /rum/status {
+        rum_status;
+    }
+
+    # pages of the tests, which get the agent by injection too
+    location /test/ {
+        alias @{[ top() ]}/t/browser/www/;
+    }
+SERVER
+
+    local %ENV = (%ENV,
+        RUM_URL => $nginx->url,
+        RUM_NPM => built('agent-npm'),
+        RUM_TAIL => join("\n", $agg->binary, 'tail', '-c', $agg->file),
+        RUM_BEACON_LOG => tmp('beacons.log'),
+        RUM_ERROR_LOG => $nginx->dir . '/error.log');
+
+    node(top() . "/t/browser/$name.test.mjs");
+    finish();
+}
+
+sub front {
+    my $front = slurp(top() . '/demo/front.conf');
+    my $top = top();
+
+    $front =~ s{demo/www}{$top/demo/www}g;
+    return $front;
+}
+
+# Each test of the file becomes one of ours; what node says of a failure, and
+# what a test has to tell (t.diagnostic), is shown.
+sub node {
+    my ($file) = @_;
+    my ($pid, $failed, $tests);
+
+    $pid = open my $tap, '-|', 'node', '--test-reporter=tap', $file
+        or die "node: $!";
+    RumTest::watch($pid);
+
+    while (my $line = <$tap>) {
+        chomp $line;
+
+        if ($line =~ /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\s*(.*))?$/) {
+            $failed = $1;
+            $tests++;
+
+            if ($3) {
+                SKIP: { skip("$2: $4", 1) }
+            } else {
+                ok(!$failed, $2);
+            }
+
+        } elsif ($line =~ /^# /) {
+            diag($line =~ s/^# //r)
+                unless $line =~ /^# Subtest: |$summary/;
+
+        } elsif ($failed && $line =~ /^\s+\S/ && $line !~ /^\s+at /) {
+            diag($line);
+        }
+    }
+
+    close $tap;
+    is($?, 0, 'node has ended well');
+    ok($tests, 'there were tests');
+}
+
+1;
