@@ -239,7 +239,8 @@ rum_partition_open(rum_partition_t *p)
     rum_errors_init(&p->errors);
     rum_recent_init(&p->recent, p->config);
     rum_settle_init(&p->settle);
-    rum_speed_init(&p->speed, p->config);
+    rum_lately_init(&p->speed, p->config);
+    rum_lately_init(&p->lists, p->config);
     rum_writers_init(&p->writers, p->seed);
     rum_map_init(&p->sessions);
     memset(&p->health, 0, sizeof(rum_health_t));
@@ -260,7 +261,8 @@ rum_partition_drop(rum_partition_t *p)
     rum_store_free(&p->store);
     rum_writers_free(&p->writers);
     rum_settle_free(&p->settle);
-    rum_speed_free(&p->speed);
+    rum_lately_free(&p->speed);
+    rum_lately_free(&p->lists);
     rum_recent_free(&p->recent);
     rum_errors_free(&p->errors);
     rum_delta_free(&p->delta);

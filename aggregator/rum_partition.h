@@ -16,10 +16,10 @@
 #include "rum_errors.h"
 #include "rum_gather.h"
 #include "rum_health.h"
+#include "rum_lately.h"
 #include "rum_reader.h"
 #include "rum_recent.h"
 #include "rum_settle.h"
-#include "rum_speed.h"
 #include "rum_store.h"
 #include "rum_writers.h"
 
@@ -74,7 +74,8 @@ typedef struct {
     rum_errors_t          errors;
     rum_recent_t          recent;
     rum_settle_t          settle;
-    rum_speed_t           speed;
+    rum_lately_t          speed;        /* session -> how fast it is */
+    rum_lately_t          lists;        /* beacons that listed something */
     rum_writers_t         writers;
     rum_store_t           store;
     rum_map_t             sessions;     /* hash -> minute it was counted */

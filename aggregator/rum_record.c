@@ -14,7 +14,7 @@
 
 
 static int rum_record_event(rum_partition_t *p, const rum_event_t *event,
-    uint64_t time, unsigned counting);
+    const rum_str_t *e, uint64_t time, unsigned counting);
 static int rum_record_add(rum_record_t *r);
 static int rum_record_place(rum_record_t *r);
 static int rum_record_dims(rum_record_t *r, rum_site_t *site);
@@ -94,7 +94,7 @@ rum_partition_record(rum_partition_t *p, const rum_batch_entry_t *entry,
         p->health.late++;
     }
 
-    return rum_record_event(p, event, entry->entry.ms, counting);
+    return rum_record_event(p, event, &entry->e, entry->entry.ms, counting);
 }
 
 
@@ -112,8 +112,8 @@ rum_record_reject(rum_partition_t *p, const rum_batch_entry_t *entry,
 
 
 static int
-rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
-    unsigned counting)
+rum_record_event(rum_partition_t *p, const rum_event_t *event,
+    const rum_str_t *e, uint64_t time, unsigned counting)
 {
     int           rc;
     rum_record_t  r;
@@ -133,6 +133,10 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event, uint64_t time,
 
     if (rc == RUM_OK && event->nattributions > 0) {
         rc = rum_record_attributions(&r);
+    }
+
+    if (rc == RUM_OK) {
+        rc = rum_record_again(&r, e);
     }
 
     if (rc == RUM_OK && counting) {
@@ -363,7 +367,7 @@ rum_record_count(rum_record_t *r)
     event = r->event;
     counted = rum_delta_event_at(&r->p->delta, r->place.event);
 
-    for (i = 0, errors = 0; i < event->nerrors; i++) {
+    for (i = 0, errors = 0; !r->again && i < event->nerrors; i++) {
         errors += event->errors[i].count < RUM_MAX_COUNT
                   ? event->errors[i].count : RUM_MAX_COUNT;
     }

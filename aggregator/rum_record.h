@@ -15,6 +15,8 @@ typedef struct {
     uint64_t              time;         /* ms, when the entry was added */
     unsigned              counting;     /* 0: only to be remembered */
     unsigned              began;        /* a view that had not begun yet */
+    unsigned              again;        /* a beacon that came before: what it
+                                           lists is counted */
     rum_place_t           place;
     uint32_t              n;            /* metrics that count */
     rum_sample_t          samples[RUM_MAX_METRICS];
@@ -48,6 +50,9 @@ int rum_record_values(rum_record_t *r);
 
 void rum_record_sample(const rum_partition_t *p, uint32_t cell,
     double value, rum_sample_t *sample);
+
+/* finds out whether the beacon came before; e are the bytes of the event */
+int rum_record_again(rum_record_t *r, const rum_str_t *e);
 
 /* errors, resources, actions, events, and where the view came from */
 int rum_record_details(rum_record_t *r);

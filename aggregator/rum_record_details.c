@@ -1,7 +1,7 @@
 /*
  * What an entry lists: errors, resources, actions, custom events, and the
- * page its view came from; and how fast its session is.  Each is an event of its own in the delta, which
- * counts in details only.  See rum_record.h.
+ * page its view came from; and how fast its session is.  Each is an event of
+ * its own in the delta, which counts in details only.  See rum_record.h.
  */
 
 #include "rum_record.h"
@@ -10,6 +10,10 @@
 #include <math.h>
 
 
+#define RUM_DETAIL_TIME        14       /* a map's head, "t" and its value */
+#define RUM_SPEED_BITS         2        /* of a rating */
+#define RUM_SPEED_RATING       3
+#define RUM_SPEED_MAX          (UINT32_MAX >> (RUM_SPEED_BITS + 1))
 #define RUM_DETAIL_NUMBER_MAX  1e15     /* bytes of a group of resources */
 
 
@@ -36,6 +40,46 @@ static int rum_record_wants(const rum_record_t *r, rum_detail_e first,
     rum_detail_e last);
 
 
+/*
+ * An agent that does not know whether a beacon arrived sends it again.  It has
+ * the same view and all else is the same, but for the time of receipt, which
+ * comes first.  Views and metrics are told by the view already; here it is
+ * about what there may be any number of.
+ */
+
+int
+rum_record_again(rum_record_t *r, const rum_str_t *e)
+{
+    size_t              skip;
+    uint64_t            key;
+    rum_partition_t    *p;
+    const rum_event_t  *event;
+
+    p = r->p;
+    event = r->event;
+    r->again = 0;
+
+    if (event->view.len == 0
+        || event->nerrors + event->nactions + event->nresources
+           + event->nevents == 0)
+    {
+        return RUM_OK;
+    }
+
+    skip = e->len < RUM_DETAIL_TIME ? e->len : RUM_DETAIL_TIME;
+    key = rum_hash(e->data + skip, e->len - skip, p->seed);
+
+    if (rum_lately_get(&p->lists, key, r->time, &p->health.forgotten)
+        != RUM_MAP_NONE)
+    {
+        r->again = 1;
+        return RUM_OK;
+    }
+
+    return rum_lately_set(&p->lists, key, 1);
+}
+
+
 int
 rum_record_details(rum_record_t *r)
 {
@@ -45,6 +89,10 @@ rum_record_details(rum_record_t *r)
 
     rc = RUM_OK;
     event = r->event;
+
+    if (r->again) {
+        return RUM_OK;
+    }
 
     if (event->nerrors > 0
         && rum_record_wants(r, RUM_DETAIL_ERROR, RUM_DETAIL_ERROR_BROWSER))
@@ -323,15 +371,14 @@ rum_record_custom(rum_record_t *r, const rum_event_custom_t *custom)
 int
 rum_record_speed(rum_record_t *r)
 {
-    uint32_t          i, conversions;
+    uint32_t          i, known, before, conversions;
     uint64_t          key;
-    rum_rating_e      rating;
-    rum_session_t     session, before;
+    rum_rating_e      rating, was;
     rum_partition_t  *p;
 
     p = r->p;
 
-    if (r->event->session.len == 0 || p->speed.span == 0
+    if (r->event->session.len == 0 || r->again || p->speed.span == 0
         || !rum_record_wants(r, RUM_DETAIL_SPEED, RUM_DETAIL_SPEED))
     {
         return RUM_OK;
@@ -349,18 +396,27 @@ rum_record_speed(rum_record_t *r)
     }
 
     key = rum_record_key(r, &r->event->session, 3);
-    before = rum_speed_get(&p->speed, key, r->time, &p->health.forgotten);
+    known = rum_lately_get(&p->speed, key, r->time, &p->health.forgotten);
 
-    session.rating = before.rating;
-    session.conversions = before.conversions + conversions;
+    was = RUM_UNRATED;
+    before = 0;
 
-    if (rating != RUM_UNRATED
-        && (before.rating == RUM_UNRATED || rating > before.rating))
-    {
-        session.rating = rating;
+    if (known != RUM_MAP_NONE) {
+        was = (rum_rating_e) (known & RUM_SPEED_RATING);
+        before = known >> RUM_SPEED_BITS;
     }
 
-    if (rum_speed_set(&p->speed, key, &session) != RUM_OK) {
+    if (rating == RUM_UNRATED || (was != RUM_UNRATED && rating < was)) {
+        rating = was;
+    }
+
+    conversions = before + conversions < RUM_SPEED_MAX
+                  ? conversions : RUM_SPEED_MAX - before;
+
+    if (rum_lately_set(&p->speed, key,
+                       (before + conversions) << RUM_SPEED_BITS | rating)
+        != RUM_OK)
+    {
         return RUM_ERROR;
     }
 
@@ -368,17 +424,15 @@ rum_record_speed(rum_record_t *r)
         return RUM_OK;
     }
 
-    if (session.rating == before.rating) {
-        return rum_record_visits(r, session.rating, 0, conversions);
+    if (rating == was) {
+        return rum_record_visits(r, rating, 0, conversions);
     }
 
-    if (rum_record_visits(r, before.rating, -1, -(double) before.conversions)
-        != RUM_OK)
-    {
+    if (rum_record_visits(r, was, -1, -(double) before) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    return rum_record_visits(r, session.rating, 1, session.conversions);
+    return rum_record_visits(r, rating, 1, (double) before + conversions);
 }
 
 

@@ -278,11 +278,23 @@ sub plain {
 
 sub number { return ref $_[0] ? $_[0]{value} : $_[0] }
 
+# every now and then an earlier beacon comes again, as agents send it that do
+# not know whether it arrived: with another time, it is the same
+my (@sent, $again);
+
 sub add {
     my ($event) = @_;
 
     $stream->add($event);
     model(plain($event));
+    push @sent, $event;
+    shift @sent if @sent > 40;
+    return if rand() < .9;
+
+    my $same = $sent[rand @sent];
+
+    $stream->add({ %$same, t => $same->{t} + 1 });
+    $again++;
 }
 
 my $agg = aggregator(redis => $redis, conf => "flush = 20ms\nlease = 300ms\n");
@@ -360,6 +372,10 @@ sub compare {
 compare('killed six times');
 cmp_ok(scalar(keys %want), '>', 60, 'there are many');
 is($stream->health($_), 0, "health: no $_") for qw(lost rejected);
+cmp_ok($again, '>', 60, 'some came again');
+is($stream->total('all', 'errors')->{'*'},
+   sum(values %{ $stream->total('error', 'errors') }),
+   'whose errors are not counted again either');
 
 
 # ------------------------------------------------------------ the samples
