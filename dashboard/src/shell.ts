@@ -19,7 +19,7 @@ const site = h("select", { "aria-label": "Site", change: () =>
 const ranges = h("div", { class: "ranges", role: "group", "aria-label": "Time range" });
 const custom = h("form", { class: "custom", hidden: true });
 const link = h("p", { class: "link" });
-const chips = h("ul", { class: "chips", "aria-label": "Filters" });
+const chips = h("ul", { class: "chips" });
 const navigation = h("nav", { "aria-label": "Views" });
 const theme = h("button", { type: "button", class: "theme", click: toggle });
 const live = h("p", { class: "hidden", "aria-live": "polite" });
@@ -217,6 +217,6 @@ export const buildShell = (): void => {
             "ngx_rum"),
           site, ranges, link, theme, custom),
         navigation,
-        h("div", { class: "page" }, chips, main),
+        h("div", { class: "page" }, h("section", { "aria-label": "Filters" }, chips), main),
         live);
 };

@@ -147,7 +147,7 @@ export const tableView = <Row>(options: TableOptions<Row>): TableView<Row> => {
         node: h("div", { class: "rows" },
                 options.words && search,
                 h("div", {
-                    class: "scroll", tabindex: 0, role: "region", "aria-labelledby": captionId,
+                    class: "scroll", tabindex: 0, role: "group", "aria-labelledby": captionId,
                 },
                   h("table", {},
                     h("caption", { class: "hidden", id: captionId }, options.caption),

@@ -1,0 +1,258 @@
+/*
+ * Every view, with real data: it is drawn without a complaint, its figures are
+ * those of the status location, nobody is shut out (axe), nothing sticks out on
+ * a phone.  Screenshots of each, on desktop and phone, light and dark, are
+ * written to be looked at.
+ */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { ask, BASE, chromium, DESKTOP, figures, FIXED, HOSTILE, PHONE, ready } from "./lib.mjs";
+
+const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
+const browser = await chromium();
+
+const VIEWS = [
+    ["overview", "view=overview", 7],
+    ["metrics-lcp", "view=metrics&metric=lcp", 4],
+    ["metrics-cls", "view=metrics&metric=cls", 4],
+    ["pages", "view=by&by=page", 1],
+    ["countries", "view=by&by=country", 2],
+    ["devices", "view=by&by=device", 1],
+    ["browsers", "view=by&by=browser", 1],
+    ["systems", "view=by&by=os", 1],
+    ["connections", "view=by&by=network", 1],
+    ["own-dimension", "view=by&by=plan", 1],
+    ["filtered", "view=overview&where=country:DE", 7],
+    ["errors", "view=errors", 1],
+    ["causes", "view=causes", 4],
+    ["resources", "view=resources", 2],
+    ["paths", "view=paths", 1],
+    ["clicks", "view=actions", 2],
+    ["conversions", "view=conversions", 3],
+    ["health", "view=health", 2],
+];
+
+/* nothing at all that axe finds wrong */
+const accessible = async (page, what) => {
+    await page.evaluate(axe);
+
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+
+    assert.deepEqual(violations.map(({ id, impact, nodes }) =>
+        `${what}: ${id} (${impact}): ${nodes.slice(0, 3).map(({ html }) => html).join(" ")}`), []);
+};
+
+for (const [name, query, panels] of VIEWS) {
+    test(`${name}: drawn, accessible, and fits`, async () => {
+        const page = await browser.open(`?${query}&site=shop&${FIXED}`,
+                                        { allow: name === "filtered" ? [/400/] : [] });
+
+        const states = await page.locator("[data-state]").evaluateAll((all) =>
+            all.map((panel) => panel.dataset.state));
+
+        assert.equal(states.length, panels);
+
+        /* there are no pairs of country with device or browser */
+        assert.deepEqual(states.filter((state) => state !== "ready"),
+                         name === "filtered" ? ["empty", "empty"] : []);
+
+        for (const theme of ["light", "dark"]) {
+            await page.emulateMedia({ colorScheme: theme });
+
+            for (const [device, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+                await page.setViewportSize(size);
+                await ready(page);
+                await page.screenshot({
+                    path: `${process.env.RUM_SCREENSHOTS}/${name}-${device}-${theme}.png`,
+                    fullPage: true,
+                });
+
+                const [wide, room] = await page.evaluate(() =>
+                    [document.documentElement.scrollWidth, innerWidth]);
+
+                assert.ok(wide <= room, `${device}: ${wide} > ${room}`);
+
+                if ((device === "phone") === (theme === "dark")) {
+                    await accessible(page, `${device}, ${theme}`);
+                }
+            }
+        }
+
+        assert.deepEqual(page.faults, []);
+        await page.context().close();
+    });
+}
+
+test("overview: the figures are the API's", async () => {
+    const page = await browser.open(`?site=shop&${FIXED}`);
+    const { metrics, counters } = await ask(
+        `site=shop&${FIXED}&metric=lcp,inp,cls,fcp,ttfb,views,errors,entrances,bounces,sessions`);
+
+    for (const [metric, { groups: [group] }] of Object.entries(metrics)) {
+        const card = page.locator(".card", { has: page.locator(`[data-figure="${metric}.p75"]`) });
+        const rated = group.p75 <= { lcp: 2500, inp: 200, cls: 0.1, fcp: 1800, ttfb: 800 }[metric];
+
+        assert.deepEqual(await figures(card), [group.p75], metric);
+        assert.match(await card.textContent(), rated ? /Good/ : /Needs improvement|Poor/, metric);
+        assert.match(await card.textContent(),
+                     new RegExp(`of ${group.count.toLocaleString("en")} values`));
+
+        const share = Math.round(group.good / group.count * 100);
+
+        assert.match(await card.locator(".ratings .bar").getAttribute("aria-label"),
+                     new RegExp(`^${share}\\s% good`), metric);
+    }
+
+    const [group] = counters.groups;
+    const tiles = page.locator(".tiles");
+
+    assert.deepEqual(await figures(tiles),
+                     [group.views, group.sessions, group.bounce_rate, group.errors]);
+});
+
+test("tables: the rows are the API's, in its order", async () => {
+    for (const by of ["page", "country", "browser", "plan"]) {
+        const page = await browser.open(`?view=by&by=${by}&site=shop&${FIXED}`);
+        const answer = await ask(`site=shop&by=${by}&${FIXED}`);
+        const rows = await page.locator("tbody tr").all();
+        const { groups } = answer.counters;
+
+        assert.equal(rows.length, groups.length, by);
+
+        /* rows with equal figures may stand in any order */
+        const shown = new Map(await Promise.all(rows.map(async (row) =>
+            [await row.locator("[data-key]").getAttribute("data-key"), await figures(row)])));
+        const views = [...shown.values()].map(([first]) => first);
+
+        assert.deepEqual(views, [...views].sort((a, b) => b - a), by);
+
+        for (const group of groups) {
+            const p75 = ["lcp", "inp", "cls", "fcp", "ttfb"].map((metric) =>
+                answer.metrics[metric].groups.find(({ value }) => value === group.value)?.p75);
+
+            assert.deepEqual(shown.get(group.value),
+                             [group.views, ...p75, group.errors, group.bounce_rate]
+                                 .filter((value) => typeof value === "number"),
+                             `${by} ${group.value}`);
+        }
+
+        await page.context().close();
+    }
+});
+
+test("metrics: quantiles, and the table that stands for the chart", async () => {
+    const page = await browser.open(`?view=metrics&metric=inp&site=shop&${FIXED}`);
+    const { metrics: { inp: { groups: [group] } }, steps } = await ask(
+        `site=shop&metric=inp&${FIXED}&step=300`);
+
+    assert.deepEqual(await figures(page.locator(".tiles")),
+                     ["p50", "p75", "p90", "p95", "p99", "mean", "count"].map((name) => group[name]));
+
+    const panel = page.locator("section", { hasText: "Percentiles over time" });
+
+    await panel.getByRole("button", { name: "Table" }).click();
+    await panel.getByRole("button", { name: "Show more" }).click();
+
+    const rows = await panel.locator("tbody tr").allTextContents();
+
+    assert.equal(rows.length, steps.length);
+    assert.equal(rows.filter((row) => row.includes("ms") || row.includes("s")).length,
+                 group.series.count.filter((count) => count > 0).length);
+    assert.match(await panel.locator("[role=img]").getAttribute("aria-label"), /p75 \d/);
+});
+
+test("details: errors, resources, paths, clicks and conversions are the API's", async () => {
+    for (const [view, by, names] of [
+        ["errors", "error", ["errors", "views"]],
+        ["resources", "host", ["requests", "bytes"]],
+        ["paths", "from,page", ["views"]],
+        ["actions", "action,target", ["actions"]],
+        ["conversions", "event", ["events"]],
+    ]) {
+        const page = await browser.open(`?view=${view}&site=shop&${FIXED}`);
+        const { counters: { groups } } = await ask(`site=shop&by=${by}&${FIXED}`);
+        const table = page.locator("table").first();
+        const rows = await Promise.all((await table.locator("tbody tr").all()).map(figures));
+
+        assert.ok(groups.length > 0, view);
+        assert.deepEqual(rows.map((row) => row.slice(0, names.length).join(" ")).sort(),
+                         groups.map((group) => names.map((name) => group[name]).join(" ")).sort(),
+                         view);
+        await page.context().close();
+    }
+
+    const page = await browser.open(`?view=conversions&site=shop&${FIXED}`);
+    const { counters: { groups } } = await ask(`site=shop&by=speed&${FIXED}`);
+    const good = groups.find(({ value }) => value === "good");
+
+    assert.ok((await figures(page.locator(".tiles"))).includes(good.conversions / good.visits));
+});
+
+test("health: what the overview of the API says", async () => {
+    const page = await browser.open(`?view=health&site=shop&${FIXED}`);
+    const { module, aggregator } = await ask("last=5m");
+    const text = await page.locator("main").textContent();
+
+    assert.match(text, /AggregatorRunning1 of 1 partitions owned/);
+    assert.match(text, new RegExp(`Accepted${module.beacons.accepted.toLocaleString("en")}`));
+    assert.match(text, new RegExp(`Events${aggregator.events.toLocaleString("en")}`));
+});
+
+test("HTML in names is text", async () => {
+    const page = await browser.open(`?view=by&by=page&site=shop&${FIXED}`);
+
+    await page.getByRole("button", { name: HOSTILE }).click();
+    await page.waitForFunction(() => location.search.includes("where="));
+    await ready(page);
+
+    assert.equal(new URL(page.url()).searchParams.get("where"), `page:${HOSTILE}`);
+    assert.equal(await page.locator(".chip b").textContent(), HOSTILE);
+
+    await page.getByRole("link", { name: "Overview", exact: true }).click();
+    await page.waitForSelector("main[data-view=overview]");
+    await ready(page);
+
+    const { metrics } = await ask(`site=shop&${FIXED}&metric=lcp&where=${
+        encodeURIComponent(`page:${HOSTILE}`)}`);
+
+    assert.deepEqual(await figures(page.locator(".card").first()), [metrics.lcp.groups[0].p75]);
+
+    /* and back to what the address says, from the address alone */
+    await page.reload();
+    await ready(page);
+    assert.equal(await page.locator(".chip b").textContent(), HOSTILE);
+
+    const errors = await browser.open(`?view=errors&site=shop&${FIXED}`);
+    const message = "<script>alert(\"1\")</script> & '\u{1f600}'";
+
+    await errors.getByRole("button", { name: message }).click();
+    await errors.waitForSelector("pre");
+    await ready(errors);
+
+    assert.equal(await errors.locator(".message-text").textContent(), `TypeError ${message}`);
+    assert.equal(await errors.locator("pre").textContent(),
+                 "TypeError: <b>x</b>\n    at f (/app.js:3:14)");
+    assert.match(await errors.locator("section", { hasText: "Pages with it" }).textContent(), /\/cart/);
+    await errors.screenshot({ path: `${process.env.RUM_SCREENSHOTS}/error-desktop-light.png`,
+                              fullPage: true });
+    await accessible(errors, "an error");
+
+    for (const { faults } of [page, errors]) {
+        assert.deepEqual(faults.filter((fault) => !/400/.test(fault)), []);
+    }
+
+    for (const tab of [page, errors]) {
+        assert.equal(await tab.locator("main img, main script, main b b, .chip img").count(), 0);
+    }
+});
+
+test("the policy of the page is strict, and is kept", async () => {
+    const response = await fetch(BASE);
+
+    assert.match(response.headers.get("content-security-policy"), /default-src 'none'/);
+    assert.match(await response.text(), /http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'/);
+});
