@@ -90,9 +90,11 @@ HTTP
         rum_status;
     }
 
-    # pages of the tests, which get the agent by injection too
+    # pages of the tests, which get the agent by injection too; an empty one
+    # under as many names as a test needs
     location /test/ {
-        alias @{[ top() ]}/t/browser/www/;
+        root @{[ top() ]}/t/browser/www;
+        try_files \$uri.html /test/empty.html =404;
     }
 SERVER
 
