@@ -20,6 +20,9 @@ static int rum_report_compare_metric(const rum_report_metric_t *metric,
     const rum_metric_t *known, const rum_str_t *name);
 static void rum_report_add(int64_t *sum, int64_t n);
 static int rum_report_is_integer(const rum_str_t *packed);
+static int rum_report_find_group(rum_report_t *report,
+    rum_report_site_t *site, const rum_str_t *value,
+    rum_report_group_t **group);
 static int rum_report_new_group(rum_report_t *report,
     rum_report_site_t *site, const rum_str_t *value, uint32_t hash,
     rum_report_group_t **group);
@@ -551,8 +554,44 @@ rum_report_is_integer(const rum_str_t *packed)
 }
 
 
+/*
+ * Hashes of one dimension have their fields in much the same order: most
+ * often a value comes after the same one as in the window before.
+ */
+
 int
 rum_report_group(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, rum_report_group_t **group)
+{
+    int                  rc;
+    rum_report_group_t  *last;
+
+    last = site->last;
+
+    if (last != NULL && last->after != NULL
+        && rum_str_eq(&last->after->value, value))
+    {
+        site->last = last->after;
+        *group = site->last;
+        return RUM_OK;
+    }
+
+    rc = rum_report_find_group(report, site, value, group);
+
+    if (rc == RUM_OK) {
+        if (last != NULL) {
+            last->after = *group;
+        }
+
+        site->last = *group;
+    }
+
+    return rc;
+}
+
+
+static int
+rum_report_find_group(rum_report_t *report, rum_report_site_t *site,
     const rum_str_t *value, rum_report_group_t **group)
 {
     uint32_t                i, hash;

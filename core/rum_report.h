@@ -81,10 +81,13 @@ typedef struct {
     rum_str_t              fields[RUM_SAMPLE_LAST];
 } rum_report_sample_t;
 
-typedef struct {
+typedef struct rum_report_group_s  rum_report_group_t;
+
+struct rum_report_group_s {
     rum_str_t              value;
     uint32_t               hash;
     uint32_t               next;        /* in the chain: index + 1, or 0 */
+    rum_report_group_t    *after;       /* what came after it last time */
     uint64_t               sessions;
     int64_t                counters[RUM_COUNTER_LAST];
     rum_histogram_t      **histograms;  /* by metric, then those of the
@@ -94,7 +97,7 @@ typedef struct {
     int64_t               *steps[RUM_COUNTER_LAST + 1];     /* counters, and
                                            sessions; NULL: all are 0 */
     rum_report_sample_t   *sample;
-} rum_report_group_t;
+};
 
 /* groups in the order of the answer, cut at the limit */
 typedef struct {
@@ -120,6 +123,7 @@ typedef struct {
     rum_report_group_t   **groups;
     uint32_t              *chains;      /* hash table over groups */
     uint32_t               nchains;     /* a power of 2 */
+    rum_report_group_t    *last;        /* asked for */
 
     rum_report_rows_t      rows;        /* of the counters */
 

@@ -26,6 +26,8 @@
 #define NGX_HTTP_RUM_READER_WEIGHT   512        /* items, until it is known */
 #define NGX_HTTP_RUM_READER_BUFFER   65536
 #define NGX_HTTP_RUM_READER_ITEMS    256
+#define NGX_HTTP_RUM_READER_KEEP     (1024 * 1024)  /* bytes, for the next
+                                                       reply */
 
 
 typedef struct {
@@ -52,9 +54,14 @@ typedef struct {
     size_t                        sent;         /* bytes of buffer */
     rum_text_t                    buffer;
 
-    rum_reply_item_t             *items;        /* of the current reply */
-    size_t                        nitems;
-    size_t                        size;
+    rum_reply_t                   reply;        /* as far as it has come */
+    size_t                        error;        /* length; it is in text */
+    rum_reply_item_t             *items;
+    size_t                        size;         /* of items */
+    u_char                       *text;         /* of the items; they have
+                                                   offsets until it is whole */
+    size_t                        text_len;
+    size_t                        text_size;
 } ngx_http_rum_reader_t;
 
 
@@ -68,17 +75,42 @@ static void ngx_http_rum_reader_ready_handler(ngx_http_rum_link_t *link);
 static void ngx_http_rum_reader_reply(ngx_http_rum_link_t *link,
     void *reply);
 static void ngx_http_rum_reader_closed(ngx_http_rum_link_t *link);
-static ngx_int_t ngx_http_rum_reader_convert(ngx_http_rum_reader_t *reader,
-    const redisReply *from, rum_reply_t *to);
-static ngx_int_t ngx_http_rum_reader_flatten(ngx_http_rum_reader_t *reader,
-    const redisReply *array);
-static ngx_int_t ngx_http_rum_reader_item(ngx_http_rum_reader_t *reader,
-    const redisReply *item);
+static void ngx_http_rum_reader_whole(ngx_http_rum_reader_t *reader);
+static void ngx_http_rum_reader_reset(ngx_http_rum_reader_t *reader);
+static void *ngx_http_rum_reader_create_string(const redisReadTask *task,
+    char *str, size_t len);
+#if (HIREDIS_MAJOR >= 1)
+static void *ngx_http_rum_reader_create_array(const redisReadTask *task,
+    size_t n);
+#else
+static void *ngx_http_rum_reader_create_array(const redisReadTask *task,
+    int n);
+#endif
+static void *ngx_http_rum_reader_create_integer(const redisReadTask *task,
+    long long value);
+static void *ngx_http_rum_reader_create_nil(const redisReadTask *task);
+static void ngx_http_rum_reader_free(void *reply);
+static rum_reply_item_t *ngx_http_rum_reader_item(
+    ngx_http_rum_reader_t *reader);
+static ngx_int_t ngx_http_rum_reader_text(ngx_http_rum_reader_t *reader,
+    const char *str, size_t len);
 static void ngx_http_rum_reader_finish(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job);
 static void ngx_http_rum_reader_drop(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job);
 
+
+/*
+ * A reply is made of thousands of small strings: they are copied one behind
+ * another, not into an object each.
+ */
+static redisReplyObjectFunctions  ngx_http_rum_reader_functions = {
+    .createString = ngx_http_rum_reader_create_string,
+    .createArray = ngx_http_rum_reader_create_array,
+    .createInteger = ngx_http_rum_reader_create_integer,
+    .createNil = ngx_http_rum_reader_create_nil,
+    .freeObject = ngx_http_rum_reader_free
+};
 
 static ngx_http_rum_reader_t  ngx_http_rum_reader;
 
@@ -103,6 +135,7 @@ ngx_http_rum_reader_init(ngx_cycle_t *cycle,
     reader->link.redis = redis;
     reader->link.role = "status";
     reader->link.owner = reader;
+    reader->link.functions = &ngx_http_rum_reader_functions;
     reader->link.ready = ngx_http_rum_reader_ready_handler;
     reader->link.writable = ngx_http_rum_reader_ready_handler;
     reader->link.reply = ngx_http_rum_reader_reply;
@@ -126,10 +159,10 @@ ngx_http_rum_reader_exit(void)
 
     rum_text_free(&reader->buffer);
 
-    if (reader->items != NULL) {
-        ngx_free(reader->items);
-        reader->items = NULL;
-    }
+    free(reader->items);
+    free(reader->text);
+    reader->items = NULL;
+    reader->text = NULL;
 }
 
 
@@ -363,7 +396,6 @@ ngx_http_rum_reader_ready_handler(ngx_http_rum_link_t *link)
 static void
 ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
 {
-    rum_reply_t             converted;
     ngx_http_rum_job_t     *job;
     ngx_http_rum_flight_t  *flight;
     ngx_http_rum_reader_t  *reader;
@@ -378,25 +410,23 @@ ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
     ngx_post_event(&reader->pump, &ngx_posted_events);
 
     job = flight->job;
-    if (job == NULL) {
-        return;
+
+    if (job != NULL) {
+        ngx_http_rum_reader_whole(reader);
+
+        /* at once when replies become larger, slowly when they shrink */
+
+        reader->weight -= reader->weight / 8;
+        reader->weight = ngx_max(reader->weight, reader->reply.nitems);
+
+        if (rum_plan_reply(job->plan, &flight->read, &reader->reply)
+            != RUM_PLAN_RUNNING)
+        {
+            ngx_http_rum_reader_finish(reader, job);
+        }
     }
 
-    if (ngx_http_rum_reader_convert(reader, reply, &converted) != NGX_OK) {
-        ngx_http_rum_link_close(link, "no memory");
-        return;
-    }
-
-    /* at once when replies become larger, slowly when they shrink */
-
-    reader->weight -= reader->weight / 8;
-    reader->weight = ngx_max(reader->weight, converted.nitems);
-
-    if (rum_plan_reply(job->plan, &flight->read, &converted)
-        != RUM_PLAN_RUNNING)
-    {
-        ngx_http_rum_reader_finish(reader, job);
-    }
+    ngx_http_rum_reader_reset(reader);
 }
 
 
@@ -415,6 +445,7 @@ ngx_http_rum_reader_closed(ngx_http_rum_link_t *link)
     reader->unsent = 0;
     reader->sent = 0;
     rum_text_free(&reader->buffer);
+    ngx_http_rum_reader_reset(reader);
 
     while (!ngx_queue_empty(&reader->waiting)) {
         q = ngx_queue_head(&reader->waiting);
@@ -430,102 +461,223 @@ ngx_http_rum_reader_closed(ngx_http_rum_link_t *link)
 }
 
 
-static ngx_int_t
-ngx_http_rum_reader_convert(ngx_http_rum_reader_t *reader,
-    const redisReply *from, rum_reply_t *to)
+/* the reply is whole, its text moves no more */
+
+static void
+ngx_http_rum_reader_whole(ngx_http_rum_reader_t *reader)
 {
-    ngx_memzero(to, sizeof(rum_reply_t));
+    size_t             i;
+    rum_reply_item_t  *item;
 
-    reader->nitems = 0;
+    reader->reply.items = reader->items;
 
-    switch (from->type) {
+    for (i = 0; i < reader->reply.nitems; i++) {
+        item = &reader->items[i];
 
-    case REDIS_REPLY_ERROR:
-        to->error.len = from->len;
-        to->error.data = (u_char *) from->str;
-        break;
-
-    case REDIS_REPLY_INTEGER:
-        to->integer = from->integer;
-        break;
-
-    case REDIS_REPLY_ARRAY:
-        if (ngx_http_rum_reader_flatten(reader, from) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        break;
-
-    default:
-        break;
-    }
-
-    to->items = reader->items;
-    to->nitems = reader->nitems;
-
-    return NGX_OK;
-}
-
-
-/* hiredis lets arrays be at most 9 deep */
-
-static ngx_int_t
-ngx_http_rum_reader_flatten(ngx_http_rum_reader_t *reader,
-    const redisReply *array)
-{
-    size_t  i;
-
-    for (i = 0; i < array->elements; i++) {
-        if (ngx_http_rum_reader_item(reader, array->element[i]) != NGX_OK) {
-            return NGX_ERROR;
+        if (item->text.len) {
+            item->text.data = reader->text + (uintptr_t) item->text.data;
         }
     }
 
-    return NGX_OK;
+    if (reader->error) {
+        reader->reply.error.data = reader->text;
+        reader->reply.error.len = reader->error;
+    }
 }
 
 
-static ngx_int_t
-ngx_http_rum_reader_item(ngx_http_rum_reader_t *reader,
-    const redisReply *from)
+/* memory for an unusually large one is not kept */
+
+static void
+ngx_http_rum_reader_reset(ngx_http_rum_reader_t *reader)
+{
+    ngx_memzero(&reader->reply, sizeof(rum_reply_t));
+
+    reader->error = 0;
+    reader->text_len = 0;
+
+    if (reader->text_size > NGX_HTTP_RUM_READER_KEEP) {
+        free(reader->text);
+        reader->text = NULL;
+        reader->text_size = 0;
+    }
+
+    if (reader->size * sizeof(rum_reply_item_t) > NGX_HTTP_RUM_READER_KEEP) {
+        free(reader->items);
+        reader->items = NULL;
+        reader->size = 0;
+    }
+}
+
+
+/*
+ * hiredis calls these as it comes upon the parts of a reply, an array before
+ * its elements; so arrays in arrays come flat.  NULL is an error of the link:
+ * no memory.
+ */
+
+static void *
+ngx_http_rum_reader_create_string(const redisReadTask *task, char *str,
+    size_t len)
+{
+    rum_reply_item_t       *item;
+    ngx_http_rum_link_t    *link;
+    ngx_http_rum_reader_t  *reader;
+
+    link = task->privdata;
+    reader = link->owner;
+
+    if (task->parent == NULL) {
+
+        /* a status says nothing; an error is all there is */
+
+        if (task->type == REDIS_REPLY_ERROR) {
+            reader->error = len;
+            return ngx_http_rum_reader_text(reader, str, len) == NGX_OK
+                   ? reader : NULL;
+        }
+
+        return reader;
+    }
+
+    item = ngx_http_rum_reader_item(reader);
+    if (item == NULL) {
+        return NULL;
+    }
+
+    item->text.data = (u_char *) (uintptr_t) reader->text_len;
+    item->text.len = len;
+
+    return ngx_http_rum_reader_text(reader, str, len) == NGX_OK ? reader
+                                                                : NULL;
+}
+
+
+#if (HIREDIS_MAJOR >= 1)
+
+static void *
+ngx_http_rum_reader_create_array(const redisReadTask *task, size_t n)
+{
+    return task->privdata;
+}
+
+#else
+
+static void *
+ngx_http_rum_reader_create_array(const redisReadTask *task, int n)
+{
+    return task->privdata;
+}
+
+#endif
+
+
+static void *
+ngx_http_rum_reader_create_integer(const redisReadTask *task,
+    long long value)
+{
+    rum_reply_item_t       *item;
+    ngx_http_rum_link_t    *link;
+    ngx_http_rum_reader_t  *reader;
+
+    link = task->privdata;
+    reader = link->owner;
+
+    if (task->parent == NULL) {
+        reader->reply.integer = value;
+        return reader;
+    }
+
+    item = ngx_http_rum_reader_item(reader);
+    if (item == NULL) {
+        return NULL;
+    }
+
+    item->integer = value;
+
+    return reader;
+}
+
+
+static void *
+ngx_http_rum_reader_create_nil(const redisReadTask *task)
+{
+    rum_reply_item_t       *item;
+    ngx_http_rum_link_t    *link;
+    ngx_http_rum_reader_t  *reader;
+
+    link = task->privdata;
+    reader = link->owner;
+
+    if (task->parent == NULL) {
+        return reader;
+    }
+
+    item = ngx_http_rum_reader_item(reader);
+    if (item == NULL) {
+        return NULL;
+    }
+
+    item->integer = -1;
+
+    return reader;
+}
+
+
+static void
+ngx_http_rum_reader_free(void *reply)
+{
+    /* it is all the reader's */
+}
+
+
+static rum_reply_item_t *
+ngx_http_rum_reader_item(ngx_http_rum_reader_t *reader)
 {
     size_t             size;
     rum_reply_item_t  *item;
 
-    if (from->type == REDIS_REPLY_ARRAY) {
-        return ngx_http_rum_reader_flatten(reader, from);
-    }
-
-    if (reader->nitems == reader->size) {
+    if (reader->reply.nitems == reader->size) {
         size = reader->size * 2 + NGX_HTTP_RUM_READER_ITEMS;
 
         item = realloc(reader->items, size * sizeof(rum_reply_item_t));
         if (item == NULL) {
-            return NGX_ERROR;
+            return NULL;
         }
 
         reader->items = item;
         reader->size = size;
     }
 
-    item = &reader->items[reader->nitems++];
-
+    item = &reader->items[reader->reply.nitems++];
     ngx_memzero(item, sizeof(rum_reply_item_t));
 
-    switch (from->type) {
+    return item;
+}
 
-    case REDIS_REPLY_STRING:
-    case REDIS_REPLY_STATUS:
-        item->text.len = from->len;
-        item->text.data = (u_char *) from->str;
-        break;
 
-    case REDIS_REPLY_INTEGER:
-        item->integer = from->integer;
-        break;
+static ngx_int_t
+ngx_http_rum_reader_text(ngx_http_rum_reader_t *reader, const char *str,
+    size_t len)
+{
+    size_t   size;
+    u_char  *text;
 
-    default:
-        item->integer = -1;
+    if (reader->text_size - reader->text_len < len) {
+        size = reader->text_size * 2 + len + NGX_HTTP_RUM_READER_BUFFER;
+
+        text = realloc(reader->text, size);
+        if (text == NULL) {
+            return NGX_ERROR;
+        }
+
+        reader->text = text;
+        reader->text_size = size;
+    }
+
+    if (len) {
+        ngx_memcpy(reader->text + reader->text_len, str, len);
+        reader->text_len += len;
     }
 
     return NGX_OK;
