@@ -9,8 +9,6 @@
 
 
 static void rum_crc32c_prepare(void);
-static uint32_t rum_crc32c_table(uint32_t crc, const unsigned char *p,
-    size_t len);
 static uint32_t rum_spool_load(const unsigned char *p);
 static void rum_spool_store(unsigned char *p, uint32_t n);
 
@@ -51,17 +49,15 @@ rum_crc32c_sse42(uint32_t crc, const unsigned char *p, size_t len)
 uint32_t
 rum_crc32c(uint32_t crc, const void *data, size_t len)
 {
-    crc = ~crc;
-
 #if defined(__x86_64__)
 
     if (__builtin_cpu_supports("sse4.2")) {
-        return ~rum_crc32c_sse42(crc, data, len);
+        return ~rum_crc32c_sse42(~crc, data, len);
     }
 
 #endif
 
-    return ~rum_crc32c_table(crc, data, len);
+    return rum_crc32c_portable(crc, data, len);
 }
 
 
@@ -82,18 +78,22 @@ rum_crc32c_prepare(void)
 }
 
 
-static uint32_t
-rum_crc32c_table(uint32_t crc, const unsigned char *p, size_t len)
+uint32_t
+rum_crc32c_portable(uint32_t crc, const void *data, size_t len)
 {
+    const unsigned char  *p;
+
     if (rum_crc32c_bytes[1] == 0) {
         rum_crc32c_prepare();
     }
 
-    for ( /* void */ ; len > 0; p++, len--) {
+    crc = ~crc;
+
+    for (p = data; len > 0; p++, len--) {
         crc = (crc >> 8) ^ rum_crc32c_bytes[(crc ^ *p) & 0xff];
     }
 
-    return crc;
+    return ~crc;
 }
 
 

@@ -6,8 +6,9 @@
  *   [length u32][CRC32C u32][length bytes]          a record, and so on
  *
  * Numbers are little-endian; the checksum (CRC-32C, RFC 3720) covers the
- * length and the bytes.  A record is one XADD command in RESP.  The last one may be torn: a
- * worker was killed while it wrote.  What does not check out ends the file.
+ * length and the bytes.  A record is one XADD command in RESP.  The last one
+ * may be torn: a worker was killed while it wrote.  What does not check out
+ * ends the file.
  */
 
 #ifndef RUM_SPOOL_H
@@ -22,6 +23,9 @@
 
 /* CRC-32C of the data, going on from the one of what was before it; 0 first */
 uint32_t rum_crc32c(uint32_t crc, const void *data, size_t len);
+
+/* the same, for processors that have no instruction for it */
+uint32_t rum_crc32c_portable(uint32_t crc, const void *data, size_t len);
 
 /* the head of a record that holds the data */
 void rum_spool_record_head(unsigned char head[RUM_SPOOL_RECORD_HEAD],

@@ -15,6 +15,7 @@
 
 static size_t rum_number_decimal(uint64_t n, unsigned decimals,
     unsigned char *buf);
+static int rum_text_hex(unsigned char c);
 
 
 void
@@ -219,6 +220,52 @@ rum_text_utf8(const rum_str_t *str, unsigned char *buf)
     }
 
     return out;
+}
+
+
+size_t
+rum_text_unescape(const unsigned char *in, size_t len, unsigned char *out)
+{
+    int                   high, low;
+    unsigned char        *p;
+    const unsigned char  *last;
+
+    last = in + len;
+    p = out;
+
+    while (in < last) {
+        high = -1;
+        low = -1;
+
+        if (*in == '%' && last - in > 2) {
+            high = rum_text_hex(in[1]);
+            low = rum_text_hex(in[2]);
+        }
+
+        if (high >= 0 && low >= 0) {
+            *p++ = (unsigned char) (high << 4 | low);
+            in += 3;
+            continue;
+        }
+
+        *p++ = (*in == '+') ? ' ' : *in;
+        in++;
+    }
+
+    return (size_t) (p - out);
+}
+
+
+static int
+rum_text_hex(unsigned char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
 }
 
 

@@ -51,6 +51,14 @@ size_t rum_number_double(double value, unsigned digits, unsigned char *buf);
  */
 rum_str_t rum_text_utf8(const rum_str_t *str, unsigned char *buf);
 
+/*
+ * The value of a parameter as forms write it: "+" is a space, %XX a byte; what
+ * is no such thing stays as it is.  out may be in, and needs no more room.
+ * Returns how many bytes there are.
+ */
+size_t rum_text_unescape(const unsigned char *in, size_t len,
+    unsigned char *out);
+
 /* < 0, 0, > 0 by the order of their bytes */
 int rum_text_compare(const rum_str_t *a, const rum_str_t *b);
 

@@ -13,6 +13,7 @@
 #include "ngx_http_rum_enrich.h"
 
 #include "rum_inflate.h"
+#include "rum_text.h"
 
 
 #define NGX_HTTP_RUM_FILE_PIECE  16384
@@ -206,7 +207,8 @@ static ngx_int_t
 ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 {
     int         rc;
-    u_char     *src, *dst, *p, *last;
+    size_t      len;
+    u_char     *p;
     ngx_int_t   n;
     ngx_str_t   arg;
 
@@ -225,19 +227,11 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* forms write a space as "+" */
-
-    for (src = arg.data, dst = p; src < arg.data + arg.len; src++) {
-        *dst++ = (*src == '+') ? ' ' : *src;
-    }
-
-    src = p;
-    last = p;
-    ngx_unescape_uri(&last, &src, arg.len, 0);
+    len = rum_text_unescape(arg.data, arg.len, p);
 
     rum_beacon_begin(ngx_http_rum_worker.parser, &ngx_http_rum_worker.event);
 
-    rc = ngx_http_rum_beacon_feed(b, p, last - p);
+    rc = ngx_http_rum_beacon_feed(b, p, len);
 
     if (rc == RUM_OK) {
         rc = ngx_http_rum_beacon_end(b);

@@ -17,6 +17,7 @@ static unsigned char *test_record(const void *data, size_t len);
 static void test_crc32c_known(void **state);
 static void test_crc32c_goes_on(void **state);
 static void test_crc32c_all_alignments(void **state);
+static void test_crc32c_portable(void **state);
 static void test_head_length(void **state);
 static void test_record_whole(void **state);
 static void test_record_torn_anywhere(void **state);
@@ -118,6 +119,33 @@ test_crc32c_all_alignments(void **state)
 
             assert_int_equal(rum_crc32c(0, buf + from, len), ~crc);
         }
+    }
+}
+
+
+/* what a processor without the instruction gets: the same */
+
+static void
+test_crc32c_portable(void **state)
+{
+    size_t         i, len;
+    uint32_t       crc;
+    unsigned char  buf[64];
+
+    (void) state;
+
+    assert_int_equal(rum_crc32c_portable(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(rum_crc32c_portable(0, "", 0), 0);
+
+    for (i = 0; i < sizeof(buf); i++) {
+        buf[i] = (unsigned char) (i * 37 + 11);
+    }
+
+    for (len = 0; len <= sizeof(buf); len++) {
+        crc = rum_crc32c_portable(0, buf, len / 3);
+        crc = rum_crc32c_portable(crc, buf + len / 3, len - len / 3);
+
+        assert_int_equal(crc, rum_crc32c(0, buf, len));
     }
 }
 
@@ -341,6 +369,7 @@ main(void)
         cmocka_unit_test(test_crc32c_known),
         cmocka_unit_test(test_crc32c_goes_on),
         cmocka_unit_test(test_crc32c_all_alignments),
+        cmocka_unit_test(test_crc32c_portable),
         cmocka_unit_test(test_head_length),
         cmocka_unit_test(test_record_whole),
         cmocka_unit_test(test_record_torn_anywhere),
