@@ -15,11 +15,12 @@
 
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { after } from "node:test";
 import { promisify } from "node:util";
 
-const { RUM_URL, RUM_NPM, RUM_TAIL, RUM_CHROMIUM } = process.env;
+const { RUM_URL, RUM_NPM, RUM_TAIL, RUM_NODE_PORT, RUM_CHROMIUM } = process.env;
 const require = createRequire(RUM_NPM + "/");
 const { chromium } = require("playwright-core");
 
@@ -51,6 +52,19 @@ export const waitFor = async (question, what) => {
 export const webVitals = () =>
     readFileSync(RUM_NPM + "/node_modules/web-vitals/dist/web-vitals.iife.js",
                  "utf8");
+
+/* an application behind nginx, under /node/ */
+export const application = async (answer) => {
+    const server = createServer(answer);
+
+    await new Promise((resolve) =>
+        server.listen(RUM_NODE_PORT, "127.0.0.1", resolve));
+
+    after(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+};
 
 
 /* ----------------------------------------------------- what has arrived */

@@ -7,7 +7,7 @@
 #
 #   browser_test('vitals');         # t/browser/vitals.test.mjs
 #
-# Options: location, text for the location of the beacons; http, for the http
+# Options: conf, of the aggregator; location, text for the location of the beacons; http, for the http
 # block; cheap => 1, it runs under sanitizers too (nginx and the aggregator
 # have them, the browser has not).
 #
@@ -31,15 +31,16 @@ my $summary = qr/^[#]\ (?:tests|suites|pass|fail|cancelled|skipped|todo
 
 sub browser_test {
     my ($name, %o) = @_;
-    my ($redis, $agg, $nginx, $app, $port);
+    my ($redis, $agg, $nginx, $app, $port, $node_port);
 
     plan(skip_all => 'a browser is too slow for sanitized programs; '
                      . 'browser_details.t and browser_privacy.t are run')
         if sanitized() && !$o{cheap};
 
     $redis = redis();
-    $agg = aggregator(redis => $redis);
+    $agg = aggregator(redis => $redis, defined $o{conf} ? (conf => $o{conf}) : ());
     $port = free_port();
+    $node_port = free_port();
 
     # the paths in demo/ are below the folder that nginx is started for
     ($app = slurp(top() . '/demo/app.conf')) =~ s{demo/www}{top()
@@ -65,7 +66,6 @@ sub browser_test {
 
     server {
         listen 127.0.0.1:$port;
-        add_header X-Trace \$http_traceparent;
         $app
     }
 
@@ -90,6 +90,13 @@ HTTP
         rum_status;
     }
 
+    # an application that is part of the test
+    location /node/ {
+        proxy_pass http://127.0.0.1:$node_port;
+        proxy_set_header Accept-Encoding "";
+        proxy_set_header traceparent \$rum_traceparent;
+    }
+
     # pages of the tests, which get the agent by injection too; an empty one
     # under as many names as a test needs
     location /test/ {
@@ -100,6 +107,7 @@ SERVER
 
     local %ENV = (%ENV,
         RUM_URL => $nginx->url,
+        RUM_NODE_PORT => $node_port,
         RUM_NPM => built('agent-npm'),
         RUM_TAIL => join("\n", $agg->binary, 'tail', '-c', $agg->file),
         RUM_BEACON_LOG => tmp('beacons.log'),
