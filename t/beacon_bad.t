@@ -260,7 +260,7 @@ for my $case (['', 'empty'], ['%20', 'empty'], ['%7B', 'syntax'],
               ['{}', 'format'], ['%zz', 'syntax'],
               ['%7B%22v%22:2%7D', 'version'],
               ['%22%ff%22', 'utf8'], ['{%22v%22:1,%22page%22:%22%ff%22}',
-              'utf8'], ['+', 'empty'], ['%00', 'syntax'], ['%', 'empty'])
+              'utf8'], ['+', 'empty'], ['%00', 'syntax'], ['%', 'syntax'])
 {
     add(400, $case->[1], "GET ?d=$case->[0]" =>
         [ 'GET', "/rum?d=$case->[0]" ]);
