@@ -10,7 +10,7 @@ import { at, dimension, label, preciseAt } from "./format";
 import type { Link } from "./live";
 import { rowsOf } from "./rows";
 import { go, href, LASTS, state, withFilter, withoutFilter, type State } from "./state";
-import { dark, toggle } from "./theme";
+import { dark, onTheme, toggle } from "./theme";
 import type { Answer } from "./types";
 import { places } from "./views/index";
 
@@ -207,7 +207,7 @@ export const drawShell = (round: Round): void => {
 };
 
 export const buildShell = (): void => {
-    theme.addEventListener("click", drawTheme);
+    onTheme(theme, drawTheme);
     drawTheme();
 
     document.body.replaceChildren(

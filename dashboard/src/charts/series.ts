@@ -54,7 +54,7 @@ const drawThresholds = (chart: uPlot, thresholds: [number, number]): void => {
         }
 
         ctx.save();
-        ctx.strokeStyle = ctx.fillStyle = colour(ink!);
+        ctx.strokeStyle = colour(ink!);
         ctx.lineWidth = ratio;
         ctx.setLineDash([2 * ratio, 4 * ratio]);
         ctx.beginPath();
@@ -63,9 +63,20 @@ const drawThresholds = (chart: uPlot, thresholds: [number, number]): void => {
         ctx.stroke();
         ctx.font = `${11 * ratio}px system-ui, sans-serif`;
         ctx.textAlign = "right";
-        ctx.textBaseline = i ? "bottom" : "top";
-        ctx.fillText(`${word} ${i ? "above" : "below"}`, bbox.left + bbox.width - 4 * ratio,
-                     y + (i ? -2 : 3) * ratio);
+        ctx.textBaseline = "middle";
+
+        /* legible where lines cross it */
+        const label = `${word} ${i ? "above" : "below"}`;
+        const right = bbox.left + bbox.width - 4 * ratio;
+        const middle = y + (i ? -9 : 9) * ratio;
+        const width = ctx.measureText(label).width + 8 * ratio;
+
+        ctx.globalAlpha = 0.8;
+        ctx.fillStyle = colour("surface");
+        ctx.fillRect(right - width + 4 * ratio, middle - 7 * ratio, width, 14 * ratio);
+        ctx.globalAlpha = 1;
+        ctx.fillStyle = colour(`${ink}-text`);
+        ctx.fillText(label, right, middle);
         ctx.restore();
     });
 };

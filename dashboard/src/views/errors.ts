@@ -7,7 +7,7 @@ import { about } from "../api";
 import { seriesChart } from "../charts/series";
 import { spark } from "../charts/spark";
 import { figure, h } from "../dom";
-import { at, count, label, short } from "../format";
+import { at, count, dimension, label, short } from "../format";
 import { panel, type Panel } from "../panel";
 import { counter, rowsOf, total, type Row } from "../rows";
 import { go, href, state, step } from "../state";
@@ -178,7 +178,7 @@ const where = (by: string, heading: string): Panel => {
     const table = tableView<Row>({
         caption: heading,
         columns: [
-            { title: heading, cell: (row) => label(by, row.value),
+            { title: dimension(by), cell: (row) => label(by, row.value),
               sort: (row) => label(by, row.value) },
             countColumn("errors", "Errors", () => rows),
         ],

@@ -89,6 +89,7 @@ const overTime = (): Panel => {
         table: () => ({
             options: {
                 caption: `${metricName(state.metric)}: percentiles over time`,
+                rows: 200,
                 key: (row) => String((row as number[])[0]),
                 columns: [
                     { title: "From", cell: (row) => at((row as number[])[0]!) },
@@ -196,7 +197,7 @@ const heat = (): Panel => {
 
     return panel({
         title: "Distribution over time",
-        note: "Darker: more values",
+        note: "The stronger, the more values",
         ask: [series()],
         csv: false,
         picture: () => chart.picture.canvas,

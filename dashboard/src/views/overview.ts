@@ -113,6 +113,7 @@ const traffic = (): Panel => {
         table: () => ({
             options: {
                 caption: "Views over time",
+                rows: 200,
                 key: (row) => String((row as number[])[0]),
                 columns: [
                     { title: "From", cell: (row) => at((row as number[])[0]!) },
