@@ -55,6 +55,7 @@ help:
 	@echo 'make chaos      everything fails at random under load, with'
 	@echo '                CHAOS_SEEDS=$(CHAOS_SEEDS); CHAOS_SEED=7 for one'
 	@echo 'make leak       1,000,000 beacons, and no memory kept of them'
+	@echo 'make valgrind   tests of the programs under memcheck; VALGRIND_TESTS='
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      cost of a beacon against "return 204"'
 	@echo 'make geoip      a country and ASN database from Debian'\''s libloc'
@@ -211,10 +212,11 @@ dashboard-size: dashboard
 
 # --------------------------------------------------------------- fuzzers
 
+FUZZ_DIR = $(BUILD)/fuzz
 FUZZ_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_OBJ = $(BUILD)/fuzz/obj
+FUZZ_OBJ = $(FUZZ_DIR)/obj
 FUZZ_O   = $(patsubst $(OBJ)/%,$(FUZZ_OBJ)/%,$(PARTS_O))
-FUZZERS  = $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard fuzz/fuzz_*.c)))
+FUZZERS  = $(patsubst fuzz/%.c,$(FUZZ_DIR)/%,$(sort $(wildcard fuzz/fuzz_*.c)))
 
 $(FUZZ_OBJ)/%.o: %.c Makefile | $(BUILD)/deps.ok
 	@mkdir -p $(@D)
@@ -226,7 +228,7 @@ $(FUZZ_OBJ)/parts.a: $(FUZZ_O)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(BUILD)/fuzz/fuzz_%: $(FUZZ_OBJ)/fuzz/fuzz_%.o $(FUZZ_OBJ)/parts.a
+$(FUZZ_DIR)/fuzz_%: $(FUZZ_OBJ)/fuzz/fuzz_%.o $(FUZZ_OBJ)/parts.a
 	@echo '  link  $@'
 	$(Q)clang -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(LIBS)
 
@@ -237,7 +239,15 @@ fuzzers: $(FUZZERS) ; @:
 
 fuzz: deps
 	@$(MAKE) -j$(JOBS) fuzzers
-	@tools/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+	@tools/fuzz $(FUZZ_DIR) $(FUZZ_SECONDS)
+	@$(MAKE) fuzz-coverage
+
+# what the corpora reach, those of the repository and what make fuzz has found
+.PHONY: fuzz-coverage
+fuzz-coverage:
+	@$(MAKE) -j$(JOBS) FUZZ_DIR=$(BUILD)/fuzz-coverage \
+	    FUZZ_SAN='-fprofile-instr-generate -fcoverage-mapping' fuzzers
+	@tools/fuzz-coverage $(BUILD)/fuzz-coverage $(FUZZ_DIR)/corpus
 
 
 # ----------------------------------------------------------------- tests
@@ -263,6 +273,17 @@ chaos: deps
 leak: deps
 	@$(MAKE) -j$(JOBS) all
 	@RUM_BUILD=$(BUILD) RUM_LEAK_BEACONS=1000000 $(PROVE) -v t/leak.t
+
+# not the ones whose point is time, nor those that have no server
+VALGRIND_TESTS ?= $(filter-out t/00_build.t t/abuse% t/agent% t/chaos.t t/dash% \
+                    t/fuzz_smoke.t t/geoip_build.t t/leak.t t/run.t t/unit.t, \
+                    $(sort $(wildcard t/*.t)))
+
+.PHONY: valgrind
+valgrind: deps
+	@tools/deps bench
+	@$(MAKE) -j$(JOBS) all geoip
+	@tools/valgrind $(BUILD) $(VALGRIND_TESTS)
 
 # The same with everything sanitized: nginx itself is built from Debian's
 # source, with each pool allocation on its own so that ASan can see it.

@@ -21,7 +21,8 @@
 #
 # Environment (all optional): RUM_BUILD, RUM_NGINX, RUM_MODULE,
 # RUM_AGGREGATOR: what to test; RUM_SANITIZED: it is built with sanitizers;
-# RUM_KEEP: leave the temporary folder and say where it is.
+# RUM_VALGRIND: it runs under valgrind (tools/valgrind), which hides the titles
+# of processes; RUM_KEEP: leave the temporary folder and say where it is.
 
 package RumTest;
 
@@ -170,6 +171,8 @@ sub spawn {
                 $name eq 'LSAN' ? () : "log_path=$tmp/san-report",
                 $ENV{"${name}_OPTIONS"} || ();
         }
+
+        $ENV{RUM_REPORT} = "$tmp/san-report";
 
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $out or _exit(127);
