@@ -20,7 +20,10 @@ import { createRequire } from "node:module";
 import { after } from "node:test";
 import { promisify } from "node:util";
 
-const { RUM_URL, RUM_NPM, RUM_TAIL, RUM_NODE_PORT, RUM_CHROMIUM } = process.env;
+const {
+    RUM_URL, RUM_NPM, RUM_TAIL, RUM_NODE_PORT, RUM_REDIS_PORT, RUM_BEACON_LOG,
+    RUM_ERROR_LOG, RUM_CHROMIUM,
+} = process.env;
 const require = createRequire(RUM_NPM + "/");
 const { chromium } = require("playwright-core");
 
@@ -117,6 +120,21 @@ export const entries = async (page) => {
     return stdout.split("\n").filter((line) => line).map((line) =>
         JSON.parse(line)).filter((entry) => !page || entry.page === page);
 };
+
+/* what Redis itself says; lines */
+export const redis = async (...command) => {
+    const { stdout } = await promisify(execFile)("redis-cli",
+        ["-p", RUM_REDIS_PORT, ...command], { maxBuffer: 1e9 });
+
+    return stdout.split("\n").filter((line) => line);
+};
+
+/* the access log of the beacons, and what nginx had to say; lines */
+export const beaconLog = () => lines(RUM_BEACON_LOG);
+export const errorLog = () => lines(RUM_ERROR_LOG);
+
+const lines = (file) =>
+    readFileSync(file, "utf8").split("\n").filter((line) => line);
 
 
 /* ----------------------------------------------------------- the browser */

@@ -58,6 +58,11 @@ sub browser_test {
 
     log_format beacons '\$request_method \$request_uri \$rum_result '
                        '"\$http_sec_gpc" "\$http_dnt"';
+    map \$rum_result \$rum_logged {
+        privacy 0;
+        default 1;
+    }
+
     proxy_cache_path @{[ tmp('cache') ]} keys_zone=shop:1m;
 
     upstream shop_app {
@@ -82,7 +87,7 @@ HTTP
 
     location = /rum/beacon {
         rum_beacon demo;
-        access_log @{[ tmp('beacons.log') ]} beacons;
+        access_log @{[ tmp('beacons.log') ]} beacons if=\$rum_logged;
         @{[ $o{location} // '' ]}
     }
 
@@ -108,6 +113,7 @@ SERVER
     local %ENV = (%ENV,
         RUM_URL => $nginx->url,
         RUM_NODE_PORT => $node_port,
+        RUM_REDIS_PORT => $redis->port,
         RUM_NPM => built('agent-npm'),
         RUM_TAIL => join("\n", $agg->binary, 'tail', '-c', $agg->file),
         RUM_BEACON_LOG => tmp('beacons.log'),
