@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
     uint32_t              site;
     uint32_t              minute;       /* Unix time / 60 */
-    uint32_t              serial;       /* of the delta it was added to */
+    uint32_t              serial;       /* of the delta it was added to; 0:
+                                           none */
     uint32_t              event;        /* and where in it: units */
     uint32_t              nown;
     uint32_t              ntraced;

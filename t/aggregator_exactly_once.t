@@ -92,6 +92,27 @@ is($stream->total('page', 'views')->{'/k'}, 3,
    'a view that had begun before the kill is not counted again');
 
 
+# and over what makes it begin anew within the same process: each of the second
+# parts is in another flush, so that numbers of those before are used again
+
+$stream->add({ page => '/n', view => "n$_", metrics => { lcp => 1000 } })
+    for 1 .. 30;
+ok($stream->caught_up, 'thirty views');
+
+$redis->command('DEL', $stream->key('lease'));
+$stream->add({ page => '/n' });
+ok(wait_for(sub { $agg->log =~ /lease was lost/ }), 'the lease is lost');
+ok($stream->caught_up, 'and taken again');
+
+for (1 .. 30) {
+    $stream->add({ page => '/n', view => "n$_", seq => 1,
+                   metrics => { lcp => 1 } });
+    $stream->caught_up;
+}
+
+is(lcp('/n'), '30: 30', 'each value is replaced');
+
+
 # --------------------------------------------------------- under load
 #
 # A writer adds two beacons for each view, the second within the next hundred
