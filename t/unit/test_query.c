@@ -19,6 +19,9 @@ static void query_takes_counters_and_sessions_as_metrics(void **state);
 static void query_takes_quantiles_with_decimals(void **state);
 static void query_takes_every_order(void **state);
 static void query_takes_pairs(void **state);
+static void query_takes_conditions(void **state);
+static void query_takes_spans_steps_and_comparisons(void **state);
+static void query_takes_lists_and_csv(void **state);
 static void query_names_the_wrong_parameter(void **state);
 static void query_bounds_its_input(void **state);
 static void query_equality_is_by_meaning(void **state);
@@ -181,6 +184,90 @@ query_takes_pairs(void **state)
 
 
 static void
+query_takes_conditions(void **state)
+{
+    rum_query_t  q;
+
+    (void) state;
+
+    assert_int_equal(parse(&q, "where=page:/a:b&where=device:mobile"), RUM_OK);
+    assert_int_equal(q.nwheres, 2);
+    assert_text(&q.wheres[0].dimension, "device");
+    assert_text(&q.wheres[0].value, "mobile");
+    assert_text(&q.wheres[1].dimension, "page");
+    assert_text(&q.wheres[1].value, "/a:b");
+    assert_false(q.overview);
+
+    assert_int_equal(parse(&q, "by=page,device&where=page:/a"
+                           "&where=device:mobile"), RUM_OK);
+    assert_int_equal(parse(&q, "by=page&where=page:/a&where=device:m"),
+                     RUM_OK);
+}
+
+
+static void
+query_takes_spans_steps_and_comparisons(void **state)
+{
+    size_t       i;
+    rum_query_t  q;
+
+    static const struct {
+        const char  *args;
+        uint32_t     seconds;
+    } steps[] = {
+        { "step=60", 60 }, { "step=1m", 60 }, { "step=3600", 3600 },
+        { "step=20m", 1200 }, { "step=6h", 21600 }, { "step=7d", 604800 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        assert_int_equal(parse(&q, steps[i].args), RUM_OK);
+        assert_int_equal(q.step, steps[i].seconds);
+        assert_true(q.overview);
+    }
+
+    assert_int_equal(parse(&q, "from=1795314600&to=1795318200"), RUM_OK);
+    assert_int_equal(q.from, 1795314600);
+    assert_int_equal(q.to, 1795318200);
+    assert_int_equal(q.last.len, 0);
+
+    assert_int_equal(parse(&q, "from=1795314600"), RUM_OK);
+    assert_int_equal(q.to, 0);
+
+    assert_int_equal(parse(&q, "compare=7d"), RUM_OK);
+    assert_true(q.compare && !q.previous);
+    assert_int_equal(q.shift, 604800);
+
+    assert_int_equal(parse(&q, "compare=previous"), RUM_OK);
+    assert_true(q.compare && q.previous);
+}
+
+
+static void
+query_takes_lists_and_csv(void **state)
+{
+    rum_query_t  q;
+
+    (void) state;
+
+    assert_int_equal(parse(&q, "list=metrics"), RUM_OK);
+    assert_int_equal(q.list, RUM_LIST_METRICS);
+    assert_false(q.overview);
+
+    assert_int_equal(parse(&q, "list=sites&limit=3&format=json"), RUM_OK);
+    assert_int_equal(q.list, RUM_LIST_SITES);
+
+    assert_int_equal(parse(&q, "list=dimensions&site=a"), RUM_OK);
+    assert_int_equal(q.list, RUM_LIST_DIMENSIONS);
+
+    assert_int_equal(parse(&q, "format=csv"), RUM_OK);
+    assert_int_equal(q.format, RUM_QUERY_CSV);
+    assert_false(q.overview);
+}
+
+
+static void
 query_names_the_wrong_parameter(void **state)
 {
     size_t       i;
@@ -233,7 +320,41 @@ query_names_the_wrong_parameter(void **state)
         { "site=%4", "site" },
         { "site=%4g", "site" },
         { "si%=a", "si" },
-        { "limit=5&last=x", "last" }
+        { "limit=5&last=x", "last" },
+        { "where=", "where" },
+        { "where=device", "where" },
+        { "where=:mobile", "where" },
+        { "where=device:", "where" },
+        { "where=a,b:c", "where" },
+        { "where=all:*", "where" },
+        { "where=a:1&where=a:2", "where" },
+        { "where=a:1&where=b:2&where=c:3", "where" },
+        { "by=a&where=b:1&where=c:2", "where" },
+        { "by=a,b&where=c:1", "where" },
+        { "from=", "from" },
+        { "from=5m", "from" },
+        { "from=0795318200", "from" },
+        { "from=17953182001", "from" },
+        { "from=1000000000&to=1795318200", "from" },
+        { "to=1795318200", "to" },
+        { "from=1795318200&to=1795318200", "to" },
+        { "from=1795318200&last=5m", "last" },
+        { "step=", "step" },
+        { "step=59", "step" },
+        { "step=0m", "step" },
+        { "step=1001d", "step" },
+        { "compare=", "compare" },
+        { "compare=60", "compare" },
+        { "compare=before", "compare" },
+        { "list=", "list" },
+        { "list=metric", "list" },
+        { "list=sites&last=5m", "last" },
+        { "list=sites&format=csv", "list" },
+        { "format=csv&buckets=1", "buckets" },
+        { "format=prometheus&where=a:b", "where" },
+        { "format=prometheus&step=60", "step" },
+        { "format=prometheus&compare=1d", "compare" },
+        { "format=prometheus&from=1795318200", "from" }
     };
 
     (void) state;
@@ -279,7 +400,17 @@ query_bounds_its_input(void **state)
 static void
 query_equality_is_by_meaning(void **state)
 {
+    size_t       i;
     rum_query_t  a, b;
+
+    static const char *const  others[] = {
+        "where=a:2&where=b:2&step=5m&compare=1d",
+        "where=a:2&step=5m&compare=1d", "where=a:2&where=b:1&compare=1d",
+        "where=a:2&where=b:1&step=5m", "list=sites", "format=csv",
+        "where=a:2&where=b:1&step=5m&compare=2d",
+        "where=a:2&where=b:1&step=5m&compare=previous",
+        "where=a:2&where=b:1&step=5m&compare=1d&from=1795318200"
+    };
 
     (void) state;
 
@@ -299,6 +430,15 @@ query_equality_is_by_meaning(void **state)
     parse(&a, "sort=p50");
     parse(&b, "sort=p51");
     assert_false(rum_query_eq(&a, &b));
+
+    parse(&a, "where=b:1&where=a:2&step=5m&compare=1d");
+    parse(&b, "where=a:2&where=b:1&step=300&compare=24h");
+    assert_true(rum_query_eq(&a, &b));
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        parse(&b, others[i]);
+        assert_false(rum_query_eq(&a, &b));
+    }
 }
 
 
@@ -358,6 +498,9 @@ main(void)
         cmocka_unit_test(query_takes_quantiles_with_decimals),
         cmocka_unit_test(query_takes_every_order),
         cmocka_unit_test(query_takes_pairs),
+        cmocka_unit_test(query_takes_conditions),
+        cmocka_unit_test(query_takes_spans_steps_and_comparisons),
+        cmocka_unit_test(query_takes_lists_and_csv),
         cmocka_unit_test(query_names_the_wrong_parameter),
         cmocka_unit_test(query_bounds_its_input),
         cmocka_unit_test(query_equality_is_by_meaning),
