@@ -1,4 +1,4 @@
-# see agent/test/size.test.mjs
+# The agent: what visitors download stays small.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# see agent/test/vitals.test.mjs
+# The agent: Web Vitals are those of the library.
 
 use strict;
 use warnings;

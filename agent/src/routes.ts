@@ -10,6 +10,9 @@
 import { attempt, bare, idle, now, on } from "./util";
 import { address, begin, view } from "./view";
 
+/* ms after which the browser has told how long an interaction took */
+const MEASURED = 500;
+
 const shape = (url: string): string =>
     bare(url).replace(/[^/]*\d[^/]*/g, "");
 
@@ -42,7 +45,7 @@ const depart = (replace: boolean): void => {
 
     if (since == undefined) {
         since = now();
-        requestAnimationFrame(() => setTimeout(() => idle(arrive)));
+        setTimeout(() => idle(arrive), MEASURED);
     }
 };
 

@@ -1,0 +1,227 @@
+/*
+ * How beacons leave: few, small, and not lost when the network is.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { chromium, page, serve, waitFor } from "./lib.mjs";
+
+const site = await serve({
+    "/": page("<h1>a page</h1>"),
+    "/b": page("<h1>b</h1>"),
+    "/site": page("<h1>a page</h1>", 'data-site="a&b"'),
+    "/none": page("<h1>a page</h1>", 'data-sample="0"'),
+    "/errors": page("<h1>a page</h1>", 'data-sample="0" data-errors-always'),
+});
+
+const browser = await chromium();
+
+const fresh = () => {
+    const before = site.got.length;
+
+    return (n = 1) => waitFor(() => site.got.length >= before + n
+        && site.got.slice(before), `${n} new beacons`);
+};
+
+test("the site is in the address", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/site");
+
+    await tab.settled();
+    await tab.leave();
+    assert.equal((await beacons())[0].url, "/rum/beacon?site=a%26b");
+    await tab.close();
+});
+
+test("the browser holds the beacon, and takes it back", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/", {
+        before: () => {
+            const { fetchLater } = window;
+
+            window.held = [];
+            window.fetchLater = (url, options) => {
+                held.push(options);
+                return fetchLater(url, options);
+            };
+        },
+    });
+
+    await tab.waitForFunction(() => held.length === 1);
+
+    const first = JSON.parse(await tab.evaluate(() => held[0].body));
+
+    assert.equal(first.seq, 0);
+    await tab.evaluate(() => rum("event", "later"));
+    await tab.waitForFunction(() => held.length === 2);
+
+    const [aborted, second] = await tab.evaluate(() =>
+        [held[0].signal.aborted, JSON.parse(held[1].body)]);
+
+    assert.ok(aborted);
+    assert.equal(second.view, first.view);
+    assert.equal(second.seq, 0);
+    assert.deepEqual(second.events, [{ name: "later" }]);
+    await tab.leave();
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+    await tab.leave();
+
+    const all = await beacons(2);
+
+    assert.deepEqual(all.map(({ page }) => page),
+        [site.url + "/", site.url + "/b"], "one beacon per view");
+    await tab.close();
+});
+
+test("a page whose process dies is a view", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/b", {
+        before: () => {
+            const { fetchLater } = window;
+
+            window.fetchLater = (...args) => {
+                window.held = true;
+                return fetchLater(...args);
+            };
+        },
+    });
+
+    await tab.waitForFunction(() => window.held);
+    tab.goto("chrome://crash").catch(() => {});
+
+    const [beacon] = await beacons();
+
+    assert.equal(beacon.page, site.url + "/b");
+    await tab.close();
+});
+
+test("what was not sent offline is sent by the next page", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+    await tab.evaluate(() => rum("event", "offline"));
+    await browser.context.setOffline(true);
+    await tab.goto(site.url + "/b").catch(() => {});
+    await browser.context.setOffline(false);
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+
+    const [beacon] = await beacons();
+
+    assert.equal(beacon.page, site.url + "/");
+    assert.deepEqual(beacon.events, [{ name: "offline" }]);
+    assert.equal(await tab.evaluate(() => sessionStorage["rum.q"]), undefined);
+    await tab.close();
+});
+
+test("what the server could not take is kept, what it refused is not",
+     async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/");
+    const kept = () => tab.evaluate(() =>
+        JSON.parse(sessionStorage["rum.q"] || "[]").length);
+
+    await tab.settled();
+
+    /* a list is full: sent while the page is there */
+    const fill = () => tab.evaluate(() => {
+        for (let i = 0; i < 31; i++) {
+            rum("event", "event " + i);
+        }
+    });
+
+    site.answer = 503;
+    await fill();
+    await waitFor(kept, "kept beacon");
+    site.answer = 400;
+    await fill();
+    await waitFor(() => site.requests.at(-1).startsWith("POST"), "request");
+    site.answer = 204;
+    assert.equal(await kept(), 1);
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+
+    const sent = await beacons(2);
+
+    assert.equal(sent.filter(({ seq, events }) => seq === 0
+        && events?.length === 30).length, 1);
+    assert.equal(await kept(), 0);
+    await tab.close();
+});
+
+test("large beacons are compressed when there is time", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        for (let i = 0; i < 31; i++) {
+            rum("error", new Error(`number ${i} ${"x".repeat(200)}`));
+        }
+    });
+
+    const [beacon] = await beacons();
+
+    assert.ok(beacon.zipped);
+    assert.equal(beacon.errors.length, 30);
+    assert.equal(beacon.type, undefined, "the server sees what it is");
+    await tab.close();
+});
+
+test("without sendBeacon and fetchLater, keepalive requests do", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/", {
+        before: () => {
+            delete Navigator.prototype.sendBeacon;
+            delete window.fetchLater;
+        },
+    });
+
+    await tab.settled();
+    await tab.goto(site.url + "/b");
+
+    const [beacon] = await beacons();
+
+    assert.equal(beacon.page, site.url + "/");
+    await tab.close();
+});
+
+test("sessions that are not in the sample send nothing", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/none");
+
+    await tab.settled();
+    await tab.evaluate(() => rum("error", new Error("unseen")));
+    await tab.leave();
+    await tab.close();
+
+    const other = await browser.open(site.url + "/b");
+
+    await other.settled();
+    await other.leave();
+    assert.equal((await beacons()).length, 1);
+    await other.close();
+});
+
+test("but their errors, where that is wanted: no views", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/errors");
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        rum("error", new Error("seen"));
+        rum("event", "unseen");
+    });
+    await tab.leave();
+
+    const [beacon] = await beacons();
+
+    assert.equal(beacon.errors[0].message, "seen");
+    assert.equal(beacon.events, undefined);
+    assert.deepEqual(beacon.metrics, {});
+    assert.ok(beacon.seq > 0);
+    await tab.close();
+});

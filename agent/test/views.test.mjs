@@ -1,0 +1,361 @@
+/*
+ * One view is one view, however it begins and ends.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { chromium, page, serve, waitFor } from "./lib.mjs";
+
+const rules = (path) => `<script type="speculationrules">
+    {"prerender": [{"source": "list", "urls": ["${path}"],
+                    "eagerness": "immediate"}]}</script>`;
+
+const slow = (html, ms) => (request, response) => setTimeout(() => {
+    response.setHeader("Content-Type", "text/html");
+    response.end(html);
+}, ms);
+
+const spa = page(`<h1>routes</h1><button id="go">go</button>
+    <button id="replace">replace</button><button id="late">late</button>
+    <div id="top"></div>
+    <script>
+        let next = 1;
+        const paint = () => { document.querySelector("h1").textContent += "!"; };
+        document.querySelector("#go").onclick = () => {
+            const end = performance.now() + 100;
+            while (performance.now() < end);
+            history.pushState(null, "", "/spa/route" + next++ + "?q=1#x");
+            paint();
+        };
+        document.querySelector("#replace").onclick = () => {
+            history.replaceState(null, "", location.pathname + "/" + next++);
+            paint();
+        };
+        document.querySelector("#late").onclick = () => paint();
+    </script>`);
+
+const site = await serve({
+    "/a": page("<h1>a</h1><a href='/b'>b</a>"),
+    "/b": page("<h1>b</h1>"),
+    "/first": page("<h1>first</h1>", "", { head: rules("/second") }),
+    "/second": page("<h1>second</h1>"),
+    "/never": page("<h1>first</h1>", "", { head: rules("/unseen") }),
+    "/unseen": page("<h1>unseen</h1>"),
+    "/spa": spa,
+    "/redirecting": page(`<script>
+        history.replaceState(null, "", "/redirecting/home");
+        history.pushState(null, "", "/redirecting/start");
+    </script><h1>start</h1>`),
+    "/slow": slow(page("<h1>slow</h1>"), 300),
+});
+
+const browser = await chromium();
+const path = ({ page: url }) => url.slice(site.url.length);
+const of = (name) => site.got.filter((beacon) => path(beacon) === name);
+
+/* all beacons that came since */
+const fresh = () => {
+    const before = site.got.length;
+
+    return (n = 1) => waitFor(() => site.got.length >= before + n
+        && site.got.slice(before), `${n} new beacons`);
+};
+
+test("views of a session are numbered, and know where they come from",
+     async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/a?x=1#y");
+
+    await tab.settled();
+    await tab.click("a");
+    await tab.settled();
+    await tab.reload();
+    await tab.settled();
+    await tab.leave();
+
+    const all = await beacons(3);
+
+    assert.deepEqual(all.map(({ n, seq, nav }) => [n, seq, nav]),
+        [[1, 0, "navigate"], [2, 0, "navigate"], [3, 0, "reload"]]);
+    assert.deepEqual(all.map(path), ["/a", "/b", "/b"]);
+    assert.deepEqual(all.map(({ from }) => from?.slice(site.url.length)),
+                     [undefined, "/a", "/b"]);
+    assert.equal(new Set(all.map(({ session }) => session)).size, 1);
+    assert.equal(new Set(all.map(({ view }) => view)).size, 3);
+    await tab.close();
+});
+
+test("another tab is another session, an idle one is over", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/a");
+
+    await tab.settled();
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+    await tab.evaluate(() => {
+        const session = JSON.parse(sessionStorage.rum);
+
+        session.t -= 31 * 60 * 1000;
+        sessionStorage.rum = JSON.stringify(session);
+    });
+
+    /* the view that is open has its number already, or had before */
+    await tab.evaluate(() => { sessionStorage.kept = sessionStorage.rum; });
+    await tab.leave();
+
+    const [first] = await beacons(2);
+    const again = await browser.open(site.url + "/a");
+
+    await again.settled();
+    await again.leave();
+
+    const [, , third] = await beacons(3);
+
+    assert.notEqual(first.session, third.session);
+    assert.equal(third.n, 1);
+    await tab.close();
+    await again.close();
+});
+
+test("a view left at once is one", async () => {
+    const beacons = fresh();
+    const tab = await browser.open();
+
+    await tab.goto(site.url + "/a", { waitUntil: "commit" });
+    await waitFor(() => tab.evaluate(() => !!window.rum), "agent");
+    await tab.leave();
+
+    const [beacon] = await beacons(1);
+
+    assert.equal(beacon.seq, 0);
+    assert.ok(beacon.metrics.ttfb >= 0);
+    await tab.close();
+});
+
+test("a closed tab is a view", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/b");
+
+    await tab.settled();
+    await tab.close({ runBeforeUnload: true });
+
+    const [beacon] = await beacons(1);
+
+    assert.equal(path(beacon), "/b");
+});
+
+test("a page restored from the back/forward cache is a new view", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/a");
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        window.kept = true;
+    });
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+    await tab.evaluate(() => history.back());
+    await beacons(2);
+    await waitFor(() => tab.evaluate(() => window.kept).catch(() => 0),
+                  "restored page");
+    await tab.settled();
+    await tab.settled();
+    await tab.leave();
+
+    const [first, second, third] = await beacons(3);
+
+    assert.equal(third.nav, "back_forward_cache", JSON.stringify(third));
+    assert.deepEqual([path(first), path(second), path(third)],
+                     ["/a", "/b", "/a"]);
+    assert.deepEqual([first.n, second.n, third.n], [1, 2, 3]);
+    assert.equal(third.seq, 0);
+    assert.notEqual(third.view, first.view);
+    assert.equal(third.metrics.ttfb, 0);
+    assert.equal(third.metrics.load, undefined);
+    assert.ok(third.metrics.fcp >= 0);
+    assert.ok(third.metrics.lcp >= 0);
+    await tab.close();
+});
+
+test("nothing is sent of a prerendered page before it is shown", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/first");
+
+    await tab.settled();
+    await waitFor(() => site.requests.indexOf("GET /rum/rum.js",
+        site.requests.indexOf("GET /second")) > 0, "prerendered page");
+    await tab.waitForTimeout(300);
+    assert.equal(of("/second").length, 0);
+
+    /* activates it */
+    await tab.evaluate(() => { location.href = "/second"; });
+    await beacons(1);
+    await waitFor(() => tab.evaluate(() => location.pathname === "/second"
+        && window.rum && !rum.q).catch(() => 0), "activated page");
+    await tab.settled();
+    await tab.leave();
+
+    const all = await beacons(2);
+
+    assert.deepEqual(all.map(path), ["/first", "/second"]);
+    assert.equal(all[1].nav, "prerender");
+    assert.equal(all[1].n, 2);
+    assert.ok(all[1].metrics.lcp >= 0);
+    assert.equal(site.requests.filter((line) => line === "GET /second").length,
+                 1, "it was not loaded again");
+    await tab.close();
+});
+
+test("a page that was never shown is none", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/never");
+
+    await waitFor(() => site.requests.includes("GET /unseen"),
+                  "prerendered page");
+    await tab.settled();
+    await tab.leave();
+    await beacons(1);
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+    await tab.leave();
+    await beacons(2);
+
+    assert.equal(of("/unseen").length, 0);
+    await tab.close();
+});
+
+test("a tab that is hidden and shown again is one view, in parts",
+     async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/a");
+    const show = (state) => tab.evaluate((value) => {
+        Object.defineProperty(document, "visibilityState",
+                              { value, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange",
+                                         { bubbles: true }));
+    }, state);
+
+    await tab.settled();
+    await show("hidden");
+    await beacons(1);
+    await show("visible");
+    await tab.click("h1");
+    await show("hidden");
+
+    const [first, second] = await beacons(2);
+
+    assert.equal(second.view, first.view);
+    assert.deepEqual([first.seq, second.seq], [0, 1]);
+    assert.equal(second.n, first.n);
+    assert.equal(second.metrics.lcp, undefined, "only what has changed");
+    assert.deepEqual(second.actions.map(({ type }) => type), ["click"]);
+
+    /* nothing new, nothing sent */
+    await show("visible");
+    await show("hidden");
+    await tab.leave();
+    await tab.goto(site.url + "/b");
+    await tab.settled();
+    await tab.leave();
+    assert.equal((await beacons(3)).length, 3);
+    await tab.close();
+});
+
+test("routes of a single-page application are views", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/spa");
+
+    await tab.settled();
+    await tab.click("#go");
+    await beacons(1);
+    await tab.click("#late");
+    await tab.settled();
+    await tab.evaluate(() => history.back());
+    await beacons(2);
+    await tab.settled();
+    await tab.leave();
+
+    const [first, second, third] = await beacons(3);
+
+    assert.deepEqual([first, second, third].map(path),
+                     ["/spa", "/spa/route1", "/spa"]);
+    assert.deepEqual([first.nav, second.nav, third.nav],
+                     ["navigate", "soft_navigation", "soft_navigation"]);
+    assert.deepEqual([first.n, second.n, third.n], [1, 2, 3]);
+    assert.equal(second.from, first.page);
+
+    /* the interaction that led to the route belongs to the view before */
+    assert.ok(first.metrics.inp >= 100, `INP ${first.metrics.inp}`);
+    assert.ok(second.metrics.inp < 100, `INP ${second.metrics.inp}`);
+    assert.equal(second.metrics.lcp, undefined);
+    assert.equal(second.metrics.ttfb, undefined);
+    assert.equal(second.metrics.load, undefined);
+    await tab.close();
+});
+
+test("CLS of a route is its own", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/spa");
+    const shift = async () => {
+        await tab.evaluate(() => new Promise((resolve) => {
+            new PerformanceObserver((list) => resolve(list.getEntries().length))
+                .observe({ type: "layout-shift" });
+            document.querySelector("#top").style.height
+                = Math.random() * 100 + 100 + "px";
+        }));
+    };
+
+    await tab.settled();
+    await shift();
+    await tab.settled();
+    await tab.evaluate(() => history.pushState(null, "", "/spa/two"));
+    await beacons(1);
+    await tab.settled();
+    await tab.evaluate(() => history.pushState(null, "", "/spa/three"));
+    await beacons(2);
+    await tab.settled();
+    await shift();
+    await tab.settled();
+    await tab.leave();
+
+    const [first, second, third] = await beacons(3);
+
+    assert.ok(first.metrics.cls > 0);
+    assert.equal(second.metrics.cls, 0);
+    assert.ok(third.metrics.cls > 0);
+    await tab.close();
+});
+
+test("a path replaced by one of other numbers is no view", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/spa");
+
+    await tab.settled();
+    await tab.evaluate(() => history.pushState(null, "", "/spa/list/1"));
+    await beacons(1);
+    await tab.evaluate(() => history.replaceState(null, "", "/spa/list/2"));
+    await tab.evaluate(() => history.replaceState(null, "", "#part"));
+    await tab.settled();
+    await tab.leave();
+
+    const all = await beacons(2);
+
+    assert.deepEqual(all.map(path), ["/spa", "/spa/list/2"]);
+    await tab.close();
+});
+
+test("the first route of an application is that of its document", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/redirecting");
+
+    await tab.settled();
+    await tab.leave();
+
+    const all = await beacons(1);
+
+    assert.deepEqual(all.map(path), ["/redirecting/start"]);
+    assert.equal(all[0].nav, "navigate");
+    assert.ok(all[0].metrics.lcp > 0);
+    await tab.close();
+});
