@@ -97,7 +97,7 @@ export const chromium = async () => {
 
         page.faults = watch(page, allow);
         await before?.(page);
-        await page.goto(BASE + query);
+        await page.goto(new URL(query, BASE).href);
 
         if (wait) {
             await ready(page);

@@ -293,6 +293,13 @@ test("when nothing answers, and when there is nothing", async () => {
     assert.equal(await nobody.locator("[data-state=error]").count(), 0);
 });
 
+test("the status location may be anywhere on the host", async () => {
+    const page = await browser.open(new URL(`/elsewhere/?site=shop&${FIXED}`, BASE).href);
+
+    assert.ok((await figures(page.locator(".tiles")))[0] > 0);
+    assert.deepEqual(page.faults, []);
+});
+
 test("light and dark: the system's, until one is chosen, which stays", async () => {
     const page = await browser.open(`?site=shop&${FIXED}`);
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -87,13 +87,17 @@ sub server {
             alias $dashboard/;
             add_header Content-Security-Policy "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         }
+        location /elsewhere/ {
+            alias $dashboard/;
+            sub_filter 'content="../status"' 'content="/any/where/status"';
+        }
 END
 }
 
 sub http_block {
     my $mmdb = tmp('country.mmdb');
 
-    mmdb_write('Country-ASN', $mmdb);
+    mmdb_write($mmdb, 'Country-ASN');
     return <<"END";
     rum_geoip $mmdb;
     set_real_ip_from 127.0.0.1;
