@@ -20,7 +20,8 @@ my $nginx = nginx(redis => $redis, redis_options => 'maxlen=20000 ring=1m',
 SERVER
 my $agg = aggregator(redis => $redis, conf => <<'END');
 flush = 50ms
-limit { default = 10  page = 20  dimensions = 4  metrics = 5  sites = 6 }
+limit { default = 10  page = 20  error = 20
+        dimensions = 4  metrics = 5  sites = 6 }
 recent { time = 30m  views = 1000 }
 END
 

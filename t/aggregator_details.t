@@ -342,8 +342,8 @@ sub compare {
 
     for my $key ($stream->names('1*')) {
         next if $key !~ /^rum:\{0\}:((1[mhd]):(\d+):(shop):
-                          ((?:error|host|action|event)(?:,[a-z]+)?|from,page|speed
-                           |[a-z]+_(?:target|url)):([a-z]+))$/x;
+                          ((?:error|host|action|event)(?:,[a-z]+)?|from,page
+                           |speed|[a-z]+_(?:target|url)):([a-z]+))$/x;
 
         my $want = delete $left{$1} || {};
         my $got = $stream->rollup($2, $3, $4, $5, $6);

@@ -336,10 +336,66 @@ what_is_rejected_is_kept_up_to_a_limit(void **state)
 }
 
 
+static void
+a_detail_has_its_own_counters_and_values(void **state)
+{
+    uint32_t            i;
+    rum_place_t         place;
+    rum_histogram_t     h;
+    const rum_group_t  *g;
+    rum_delta_event_t  *event;
+
+    static const rum_sample_t  samples[] = {
+        { 5e9, 0, RUM_COUNTER_BYTES, 0, RUM_SAMPLE_COUNTER },
+        { -2, 0, RUM_COUNTER_VISITS, 0, RUM_SAMPLE_COUNTER },
+        { 0, RUM_SAMPLE_ZERO, CELL, RUM_UNRATED, RUM_SAMPLE_ADDED },
+        { 0, RUM_SAMPLE_ZERO, CELL, RUM_UNRATED, RUM_SAMPLE_MOVED },
+        { 0, RUM_SAMPLE_ZERO, CELL, RUM_UNRATED, RUM_SAMPLE_MOVED },
+        { 0, RUM_SAMPLE_ZERO, CELL, RUM_UNRATED, RUM_SAMPLE_VOID }
+    };
+
+    (void) state;
+
+    memset(&place, 0, sizeof(place));
+    place.site = 1;
+    place.minute = 10;
+
+    for (i = 0; i < 2; i++) {
+        event = rum_delta_detail(&delta, 6);
+        assert_non_null(event);
+        memcpy(event->samples, samples, sizeof(samples));
+        event->nsamples = 6;
+
+        assert_int_equal(rum_delta_member(&delta, event, &place,
+                                          RUM_DETAIL_HOST, 50, 0), RUM_OK);
+        assert_int_equal(event->nmembers, 1);
+    }
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    assert_int_equal(delta.ngroups, 1);
+
+    g = group(RUM_DIM_DETAILS + RUM_DETAIL_HOST, 10, 50);
+    assert_non_null(g);
+    assert_int_equal(rum_gather(&gather, &delta, g), RUM_OK);
+
+    assert_int_equal(gather.counters[RUM_COUNTER_BYTES], 10000000000);
+    assert_int_equal(gather.counters[RUM_COUNTER_VISITS], -4);
+    assert_int_equal(gather.counters[RUM_COUNTER_BEACONS], 0);
+
+    rum_gather_histogram(&gather.added, CELL, &h);
+    assert_int_equal(h.count, 2);
+    rum_gather_histogram(&gather.moved, CELL, &h);
+    assert_int_equal(h.count, 4);
+    assert_int_equal(gather.removed.ntouched, 0);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_detail_has_its_own_counters_and_values, setup, teardown),
         cmocka_unit_test_setup_teardown(each_group_has_its_events, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(groups_are_in_order_of_dimensions,
