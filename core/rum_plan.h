@@ -138,6 +138,7 @@ typedef struct {
     rum_step_e             step;
     rum_read_t             next;        /* of this step */
     uint32_t               outstanding; /* reads without a reply */
+    uint32_t               answered;    /* and with one, in all */
 
     uint32_t               nrollups;
     rum_plan_rollup_t      rollups[2];

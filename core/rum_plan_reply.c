@@ -41,6 +41,7 @@ rum_plan_reply(rum_plan_t *plan, const rum_read_t *read,
     int  rc;
 
     plan->outstanding--;
+    plan->answered++;
 
     if (plan->outcome != RUM_PLAN_RUNNING) {
         return plan->outcome;

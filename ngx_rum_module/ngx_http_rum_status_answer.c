@@ -7,7 +7,8 @@
 #include "ngx_http_rum_status_answer.h"
 
 
-#define NGX_HTTP_RUM_STATUS_DEADLINE  2000      /* ms to make an answer */
+#define NGX_HTTP_RUM_STATUS_SILENCE   2000      /* ms without a reply */
+#define NGX_HTTP_RUM_STATUS_DEADLINE  10000     /* ms to make an answer */
 #define NGX_HTTP_RUM_STATUS_FRESH     1000      /* ms it is given again */
 #define NGX_HTTP_RUM_STATUS_KNOWN     64        /* answers kept */
 #define NGX_HTTP_RUM_STATUS_PENDING   100       /* answers under way */
@@ -205,7 +206,7 @@ ngx_http_rum_status_start(ngx_http_rum_status_answer_t *answer)
     rum_str_t  none;
 
     if (ngx_http_rum_reader_start(&answer->job) == NGX_OK) {
-        ngx_add_timer(&answer->timer, NGX_HTTP_RUM_STATUS_DEADLINE);
+        ngx_add_timer(&answer->timer, NGX_HTTP_RUM_STATUS_SILENCE);
         return;
     }
 
@@ -253,6 +254,16 @@ ngx_http_rum_status_timer(ngx_event_t *ev)
 
     if (answer->status != 0) {
         ngx_http_rum_status_forget(answer);
+        return;
+    }
+
+    /* a large answer on a busy machine: it goes on while replies come */
+
+    if (answer->job.plan->answered != answer->answered
+        && ngx_current_msec - answer->asked < NGX_HTTP_RUM_STATUS_DEADLINE)
+    {
+        answer->answered = answer->job.plan->answered;
+        ngx_add_timer(&answer->timer, NGX_HTTP_RUM_STATUS_SILENCE);
         return;
     }
 

@@ -52,6 +52,8 @@ struct ngx_http_rum_status_answer_s {
 
     ngx_uint_t                    refs;
     ngx_uint_t                    status;       /* 0: not made yet */
+    ngx_uint_t                    answered;     /* reads, when the timer was
+                                                   set */
     ngx_msec_t                    asked;
     ngx_msec_t                    cost;         /* ms it took to make */
     rum_text_t                    body;

@@ -14,6 +14,7 @@ my $fake = fake_redis(sub {
     my ($conn, $mode, @command) = @_;
 
     return undef if $mode eq 'stall';
+    select undef, undef, undef, 0.8 if $mode eq 'slow';
     return $conn->hold(@command) if $mode eq 'hold';
     return "-LOADING Redis is loading the dataset in memory\r\n"
         if $mode eq 'loading';
@@ -108,6 +109,16 @@ $fake->stop;
 $fake->mode('');
 $fake->start;
 recovers('it works again');
+
+
+# slow, but it goes on: an answer, although it takes longer than a silence may
+
+$fake->mode('slow');
+$begin = time;
+$r = $nginx->get('/status?site=slow&metric=views&last=1m');
+is($r->{status}, 200, 'a slow Redis that goes on');
+cmp_ok(time - $begin, '>', 2, 'takes its time');
+$fake->mode('');
 
 
 # error replies
