@@ -13,6 +13,7 @@ use RumTest;
 
 my $redis = redis();
 my $nginx = nginx(redis => $redis, h2 => 1,
+                  http => 'gzip on; gzip_types text/event-stream;',
                   server => 'location /status { rum_status; }');
 my $rollup = RumRollup->new($redis, partitions => 1);
 my $base = int(time / 3600) * 3600 - 7200;
@@ -201,14 +202,21 @@ $away->start;
 ok(wait_for(sub { @{ events($there, 'status') } > $n }), 'Redis is back');
 
 
-# over HTTP/2
+# over HTTP/2, and through the gzip filter
 
 my $pid = open my $curl, '-|', 'curl', '-sSN', '--http2-prior-knowledge',
-    '--max-time', 20, '-H', 'Accept: text/event-stream',
+    '--compressed', '--max-time', 60, '-H', 'Accept: text/event-stream',
     "http://127.0.0.1:$nginx->{h2_port}/status?$hour&metric=views"
     or die "curl: $!";
+my (@events, $line);
 
-is(scalar <$curl>, "event: status\n", 'over HTTP/2');
+while (@events < 2 && defined($line = <$curl>)) {
+    next if $line !~ /^data: .*"views":(\d+)/;
+    push @events, $1;
+    views(1) if @events == 1;
+}
+
+cmp_ok($events[1] // 0, '>', $events[0] // 0, 'over HTTP/2, compressed');
 kill 'TERM', $pid;
 close $curl;
 
