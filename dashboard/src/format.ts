@@ -3,6 +3,7 @@
  */
 
 const integer = new Intl.NumberFormat("en");
+const decimal = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en", {
     notation: "compact", maximumFractionDigits: 1,
 });
@@ -33,7 +34,7 @@ const time = (ms: number): string => {
 export const value = (number: number, unit: string | undefined): string =>
     unit === "ms" ? time(number)
         : unit === "1" ? number.toFixed(Math.abs(number) < 0.1 ? 3 : 2)
-            : Math.abs(number) < 10000 ? decimals(number, 2) : short(number);
+            : decimal.format(number);
 
 /* for an axis: all that is needed and no more */
 export const tick = (number: number, unit: string | undefined): string =>

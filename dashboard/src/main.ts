@@ -7,7 +7,7 @@ import { ApiError, Round } from "./api";
 import { catalog, loadCatalog, loadDimensions } from "./catalog";
 import { h } from "./dom";
 import { live } from "./live";
-import { announce, buildShell, drawShell, main, showLink } from "./shell";
+import { announce, buildShell, drawShell, keepFocus, main, showLink } from "./shell";
 import { go, onChange, span, state } from "./state";
 import type { Answer } from "./types";
 import { view } from "./views/index";
@@ -53,21 +53,41 @@ const startLive = (now: View): void => {
         return;
     }
 
-    const next = (answer?: unknown): void => {
-        const last = round;
+    let busy = false;
+    let waiting: { answer?: unknown } | undefined;
 
+    /* one after the other: what is slow must not be overtaken */
+    const next = async (answer?: unknown): Promise<void> => {
+        if (busy) {
+            waiting = { answer };
+            return;
+        }
+
+        busy = true;
         round = new Round();
+
+        const mine = round;
 
         if (answer) {
             round.give(lead, answer);
             showLink("live", (answer as Answer).generated_at);
         }
 
-        void update(now).then(() => last.abort());
+        await update(now);
+        busy = false;
+
+        if (waiting && !mine.over) {
+            const { answer: later } = waiting;
+
+            waiting = undefined;
+            void next(later);
+        }
     };
 
+    const refresh = (answer?: unknown): void => void next(answer);
+
     showLink("paused");
-    endLive = live({ url: lead, every: every(), answer: next, poll: next, link: showLink });
+    endLive = live({ url: lead, every: every(), answer: refresh, poll: refresh, link: showLink });
 };
 
 const draw = async (): Promise<void> => {
@@ -87,8 +107,8 @@ const draw = async (): Promise<void> => {
         return;
     }
 
-    main.replaceChildren(head, ...now.head ?? [],
-                         h("div", { class: "panels" }, now.panels.map(({ node }) => node)));
+    keepFocus(main, head, () => main.replaceChildren(head, ...now.head ?? [],
+        h("div", { class: "panels" }, now.panels.map(({ node }) => node))));
     main.removeAttribute("aria-busy");
     main.dataset["view"] = state.view;
 

@@ -198,12 +198,32 @@ export const announce = (words: string): void => {
     live.textContent = words;
 };
 
+/*
+ * Draws a part of the page anew.  What had the focus in it has it again: what
+ * is called the same, or else what is given.
+ */
+export const keepFocus = (part: Element, otherwise: HTMLElement, redraw: () => void): void => {
+    const focus = document.activeElement as HTMLElement | null;
+    const had = focus !== null && focus !== part && part.contains(focus);
+    const key = focus?.dataset["key"];
+    const words = focus?.textContent;
+
+    redraw();
+
+    if (had) {
+        const all = [...part.querySelectorAll<HTMLElement>("a, button, summary")];
+
+        (all.find((node) => key !== undefined ? node.dataset["key"] === key
+            : node.textContent === words) ?? otherwise).focus({ preventScroll: true });
+    }
+};
+
 export const drawShell = (round: Round): void => {
     custom.hidden = true;
     drawSites();
-    drawRanges();
-    drawNavigation();
-    drawChips(round);
+    keepFocus(ranges, main, drawRanges);
+    keepFocus(navigation, main, drawNavigation);
+    keepFocus(chips, main, () => drawChips(round));
 };
 
 export const buildShell = (): void => {

@@ -78,6 +78,7 @@ export const tableView = <Row>(options: TableOptions<Row>): TableView<Row> => {
     const name = (row: Row, content: Node | string): Node => options.onPick
         ? h("button", {
             type: "button", class: "pick", "data-key": options.key(row),
+            title: typeof content === "string" ? content : undefined,
             "aria-pressed": options.picked ? String(options.picked(row)) : undefined,
             click: () => options.onPick!(row),
         }, content) : content instanceof Node ? content : document.createTextNode(content);

@@ -129,8 +129,14 @@ test("by keyboard alone", async () => {
 
     await page.keyboard.press("Enter");
     await goes(page, /where=browser%3ASafari/);
+    assert.equal(await focused(), "Safari", "who went on has not to begin again");
     assert.equal(await page.locator("[aria-live=polite]").textContent().then((text) =>
         text.includes("Browsers")), true, "it is said what is shown now");
+
+    await page.getByRole("link", { name: "Last 24h" }).focus();
+    await page.keyboard.press("Enter");
+    await goes(page, /last=24h/);
+    assert.equal(await focused(), "24h");
 });
 
 test("tables are sorted by a click on a title", async () => {

@@ -101,6 +101,13 @@ test("overview: the figures are the API's", async () => {
         assert.match(await card.textContent(),
                      new RegExp(`of ${group.count.toLocaleString("en")} values`));
 
+        /* as it is read: seconds from 1000 ms on, CLS with two digits or three */
+        const text = metric === "cls" ? group.p75.toFixed(group.p75 < 0.1 ? 3 : 2)
+            : group.p75 < 1000 ? `${Math.round(group.p75)}\u00a0ms`
+                : `${(group.p75 / 1000).toFixed(2)}\u00a0s`;
+
+        assert.equal(await card.locator("data").textContent(), text);
+
         const share = Math.round(group.good / group.count * 100);
 
         assert.match(await card.locator(".ratings .bar").getAttribute("aria-label"),

@@ -233,7 +233,7 @@ sub node {
             built('dashboard-npm'), $name);
     }
 
-    $status = RumTest::reap($pid, 600);
+    $status = RumTest::reap($pid, 900);
 
     for my $line (split /\n/, slurp($out)) {
         if ($line =~ /^(not )?ok \d+ - (.*?)( # (?:SKIP|TODO).*)?$/) {

@@ -198,8 +198,13 @@ export const seriesChart = (onZoom: (from: number, to: number) => void): SeriesC
     const aligned = ({ steps, lines }: SeriesData): uPlot.AlignedData =>
         [steps, ...lines.map((line) => line.values)];
 
+    /* also called when it leaves the page; uPlot listens to the window */
     new ResizeObserver(() => {
-        if (!chart) {
+        if (!frame.isConnected) {
+            chart?.destroy();
+            chart = undefined;
+
+        } else if (!chart) {
             build();
 
         } else if (frame.clientWidth && frame.clientWidth !== chart.width) {

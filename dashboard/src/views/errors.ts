@@ -43,11 +43,11 @@ const all = (): Panel => {
 
     const columns: Column<Row>[] = [
         { title: "Error", cell: describe, sort: title },
+        countColumn("errors", "Errors", () => rows),
         {
             title: "Trend",
             cell: (row) => spark(trends.get(row.value) ?? [], "poor"),
         },
-        countColumn("errors", "Errors", () => rows),
         {
             title: "Views with it",
             cell: (row) => figure(counter(row, "views"), short(counter(row, "views") ?? 0)),
@@ -69,7 +69,7 @@ const all = (): Panel => {
         caption: "Errors",
         columns,
         key: (row) => row.value,
-        sort: 2,
+        sort: 1,
         words: (row) => `${title(row)} ${place(sample(row))}`,
         onPick: (row) => go({ item: row.value === state.item ? "" : row.value }),
         picked: (row) => row.value === state.item,
