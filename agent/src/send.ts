@@ -96,8 +96,8 @@ export const texts = (beacon: Beacon): string[] =>
     split(beacon).map((part, i) =>
         JSON.stringify({ ...part, seq: beacon.seq + i }));
 
-export const drain = (): void => {
+export const drain = (leaving?: boolean): void => {
     for (const body of unkeep()) {
-        sendText(body);
+        sendText(body, leaving);
     }
 };

@@ -105,7 +105,7 @@ const startView = (): void => {
         silence();
 
     } else {
-        idle(drain);
+        idle(() => drain());
     }
 
     begin(navigationType(), activation());
@@ -127,7 +127,7 @@ const startView = (): void => {
         }
     });
 
-    on("online", drain);
+    on("online", () => drain());
 };
 
 const leaving = (): void => {

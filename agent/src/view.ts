@@ -238,15 +238,20 @@ const hold = (): void => {
     }
 };
 
-/* there is something new to tell */
+/* there is something new to tell; the first of it soon, for pages die young */
 export const changed = (): void => {
     if (!timer && (globalThis as any).fetchLater) {
-        timer = setTimeout(() => idle(hold), HOLD_AFTER);
+        timer = setTimeout(() => idle(hold), held ? HOLD_AFTER : 0);
     }
 };
 
 export const flush = (leaving?: boolean): void => {
     release();
+
+    /* what was kept would end with the tab */
+    if (leaving && !silent) {
+        drain(leaving);
+    }
 
     const beacon = make();
 

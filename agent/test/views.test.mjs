@@ -16,9 +16,8 @@ const slow = (html, ms) => (request, response) => setTimeout(() => {
     response.end(html);
 }, ms);
 
-const spa = page(`<h1>routes</h1><button id="go">go</button>
+const spa = page(`<div id="top"></div><h1>routes</h1><button id="go">go</button>
     <button id="replace">replace</button><button id="late">late</button>
-    <div id="top"></div>
     <script>
         let next = 1;
         const paint = () => { document.querySelector("h1").textContent += "!"; };
@@ -39,7 +38,10 @@ const site = await serve({
     "/a": page("<h1>a</h1><a href='/b'>b</a>"),
     "/b": page("<h1>b</h1>"),
     "/first": page("<h1>first</h1>", "", { head: rules("/second") }),
-    "/second": page("<h1>second</h1>"),
+    "/second": page(`<h1>second</h1><script>
+        addEventListener("load", () => setTimeout(() => fetch("/loaded"), 200));
+    </script>`),
+    "/loaded": "",
     "/never": page("<h1>first</h1>", "", { head: rules("/unseen") }),
     "/unseen": page("<h1>unseen</h1>"),
     "/spa": spa,
@@ -54,12 +56,15 @@ const browser = await chromium();
 const path = ({ page: url }) => url.slice(site.url.length);
 const of = (name) => site.got.filter((beacon) => path(beacon) === name);
 
-/* all beacons that came since */
+/* all beacons that came since, of sessions that begin only now */
 const fresh = () => {
     const before = site.got.length;
+    const known = new Set(site.got.map(({ session }) => session));
+    const all = () => site.got.slice(before)
+        .filter(({ session }) => !known.has(session));
 
-    return (n = 1) => waitFor(() => site.got.length >= before + n
-        && site.got.slice(before), `${n} new beacons`);
+    return (n = 1) => waitFor(() => all().length >= n && all(),
+                              `${n} new beacons`);
 };
 
 test("views of a session are numbered, and know where they come from",
@@ -86,36 +91,29 @@ test("views of a session are numbered, and know where they come from",
     await tab.close();
 });
 
-test("another tab is another session, an idle one is over", async () => {
+test("a session is over when nothing was sent for half an hour", async () => {
     const beacons = fresh();
-    const tab = await browser.open(site.url + "/a");
+    const tab = await browser.open(site.url + "/a", {
+        before: () => { delete window.fetchLater; },
+    });
 
     await tab.settled();
     await tab.goto(site.url + "/b");
     await tab.settled();
+    await beacons(1);
     await tab.evaluate(() => {
         const session = JSON.parse(sessionStorage.rum);
 
         session.t -= 31 * 60 * 1000;
         sessionStorage.rum = JSON.stringify(session);
     });
-
-    /* the view that is open has its number already, or had before */
-    await tab.evaluate(() => { sessionStorage.kept = sessionStorage.rum; });
     await tab.leave();
 
-    const [first] = await beacons(2);
-    const again = await browser.open(site.url + "/a");
+    const [first, second] = await beacons(2);
 
-    await again.settled();
-    await again.leave();
-
-    const [, , third] = await beacons(3);
-
-    assert.notEqual(first.session, third.session);
-    assert.equal(third.n, 1);
+    assert.notEqual(second.session, first.session);
+    assert.deepEqual([first.n, second.n], [1, 1]);
     await tab.close();
-    await again.close();
 });
 
 test("a view left at once is one", async () => {
@@ -183,9 +181,8 @@ test("nothing is sent of a prerendered page before it is shown", async () => {
     const tab = await browser.open(site.url + "/first");
 
     await tab.settled();
-    await waitFor(() => site.requests.indexOf("GET /rum/rum.js",
-        site.requests.indexOf("GET /second")) > 0, "prerendered page");
-    await tab.waitForTimeout(300);
+    await waitFor(() => site.requests.includes("GET /loaded"),
+                  "prerendered page");
     assert.equal(of("/second").length, 0);
 
     /* activates it */
@@ -251,20 +248,36 @@ test("a tab that is hidden and shown again is one view, in parts",
     assert.equal(second.metrics.lcp, undefined, "only what has changed");
     assert.deepEqual(second.actions.map(({ type }) => type), ["click"]);
 
-    /* nothing new, nothing sent */
+    /* a part has something new, or is none */
     await show("visible");
     await show("hidden");
     await tab.leave();
     await tab.goto(site.url + "/b");
     await tab.settled();
     await tab.leave();
-    assert.equal((await beacons(3)).length, 3);
+
+    const parts = (await beacons(3)).filter(({ view }) => view === first.view);
+
+    assert.ok(parts.every(({ metrics }) => Object.keys(metrics).length > 0));
     await tab.close();
 });
 
+/*
+ * A busy machine may take longer to say how long an interaction took than
+ * the agent waits for it: 500 ms is when it has said so.
+ */
+const patient = () => {
+    const { setTimeout } = window;
+
+    window.setTimeout = (task, ms, ...rest) => ms === 500
+        ? new PerformanceObserver(() => setTimeout(task, 50)).observe(
+            { type: "event", buffered: true, durationThreshold: 16 })
+        : setTimeout(task, ms, ...rest);
+};
+
 test("routes of a single-page application are views", async () => {
     const beacons = fresh();
-    const tab = await browser.open(site.url + "/spa");
+    const tab = await browser.open(site.url + "/spa", { before: patient });
 
     await tab.settled();
     await tab.click("#go");
@@ -287,7 +300,7 @@ test("routes of a single-page application are views", async () => {
 
     /* the interaction that led to the route belongs to the view before */
     assert.ok(first.metrics.inp >= 100, `INP ${first.metrics.inp}`);
-    assert.ok(second.metrics.inp < 100, `INP ${second.metrics.inp}`);
+    assert.ok(!(second.metrics.inp >= 100), `INP ${second.metrics.inp}`);
     assert.equal(second.metrics.lcp, undefined);
     assert.equal(second.metrics.ttfb, undefined);
     assert.equal(second.metrics.load, undefined);
