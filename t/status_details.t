@@ -144,4 +144,59 @@ for my $case (['format=prometheus&by=error', 'by'],
     is(json_decode($r->{body})->{parameter}, $parameter, 'which names it');
 }
 
+
+
+# the same from beacons, by way of the aggregator
+
+my $live = redis();
+my $agg = aggregator(redis => $live);
+my $site = nginx(redis => $live, server => <<'CONF');
+        location /rum { rum_beacon shop; }
+        location /status { rum_status; }
+CONF
+
+for my $n (1 .. 3) {
+    $site->beacon('/rum', {
+        view => "v$n", session => "s$n", n => 1, seq => 0,
+        page => 'https://shop.example/cart', from => '/list',
+        errors => [ { type => 'TypeError', message => "item $n is gone",
+                      source => '/app.js', line => 3, col => 14,
+                      stack => 'at f' } ],
+        resources => [ { host => 'cdn.example', type => 'img', count => 4,
+                         duration => [120, 88], bytes => 1000 } ],
+        actions => [ { type => 'click', target => 'button.buy', t => 10 } ],
+        metrics => { lcp => 1200 },
+        attribution => { lcp => { target => 'img.hero' } } });
+}
+
+my $row = wait_for(sub {
+    my $answer = $site->json('/status?site=shop&by=error');
+    my $groups = $answer && $answer->{counters}{groups};
+
+    $groups && @$groups && $groups->[0]{errors} == 3 && $groups->[0];
+});
+
+ok($row, 'three errors that differ in a number are one group');
+is($row->{views}, 3, 'in three views');
+is($row->{error}{type}, 'TypeError', 'with a sample');
+like($row->{error}{message}, qr/^item \d is gone$/, 'its message');
+is($row->{error}{page}, '/cart', 'its page');
+
+for my $case (["by=page&where=error:$row->{value}", '/cart errors 3'],
+              ['by=host', 'cdn.example requests 12'],
+              ['by=type&where=host:cdn.example', 'img bytes 3000'],
+              ['by=from&where=page:/cart', '/list views 3'],
+              ['by=target&where=action:click', 'button.buy actions 3'])
+{
+    my ($question, $expected) = @$case;
+    my ($value, $counter, $n) = split / /, $expected;
+    my $group = $site->json("/status?site=shop&$question")
+                     ->{counters}{groups}[0];
+
+    is("$group->{value} $group->{$counter}", "$value $n", $question);
+}
+
+is($site->json('/status?site=shop&by=lcp_target')->{metrics}{lcp}{groups}[0]
+   {count}, 3, 'what the LCP was');
+
 finish();
