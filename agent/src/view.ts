@@ -144,7 +144,7 @@ const make = (): Beacon | undefined => {
         const s = view._session = session();
 
         s.n++;
-        view._from = s.from || document.referrer || undefined;
+        view._from = s.from || bare(document.referrer) || undefined;
         s.from = view._page;
         save(s);
     }
