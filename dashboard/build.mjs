@@ -1,6 +1,6 @@
 /*
- * Makes dist/: index.html, dashboard.js, dashboard.css, countries.json and
- * icon.svg.  The page names the others with their hash, so that a browser
+ * Makes dist/: index.html, dashboard.js, dashboard.css, countries.json,
+ * icon.svg, and the licences of what is bundled.  The page names the others with their hash, so that a browser
  * which has kept old ones asks for new ones.
  */
 
@@ -31,7 +31,7 @@ await build({
     define: { COUNTRIES: JSON.stringify(`countries.json?v=${hash("countries.json")}`) },
     legalComments: "none",
     banner: {
-        js: "/*! ngx_rum, BSD-2-Clause; uPlot, MIT; d3-geo and topojson-client, ISC */",
+        js: "/*! ngx_rum, BSD-2-Clause; others: licenses.txt */",
     },
 });
 
@@ -47,3 +47,8 @@ writeFileSync("dist/index.html", readFileSync("index.html", "utf8")
     .replace(/(dashboard\.(?:js|css))/g, (name) => `${name}?v=${hash(name)}`));
 
 cpSync("icon.svg", "dist/icon.svg");
+
+const bundled = ["uplot", "d3-geo", "d3-array", "internmap", "topojson-client", "world-atlas"];
+
+writeFileSync("dist/licenses.txt", bundled.map((name) => `${name}\n\n${
+    readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`).join("\n\n"));

@@ -4,7 +4,6 @@
  */
 
 const KEY = "rum-theme";
-const listeners = new Set<() => void>();
 const system = matchMedia("(prefers-color-scheme: dark)");
 const root = document.documentElement;
 
@@ -29,7 +28,8 @@ const apply = (theme: string | null): void => {
     }
 
     cache.clear();
-    listeners.forEach((listener) => listener());
+    document.querySelectorAll("[data-themed]").forEach((node) =>
+        node.dispatchEvent(new Event("theme")));
 };
 
 export const toggle = (): void => {
@@ -45,18 +45,10 @@ export const toggle = (): void => {
     apply(theme);
 };
 
-/* ends by itself when the element has left the page */
+/* as long as the element is in the page; then it is forgotten with it */
 export const onTheme = (node: Element, draw: () => void): void => {
-    const listener = (): void => {
-        if (node.isConnected) {
-            draw();
-
-        } else {
-            listeners.delete(listener);
-        }
-    };
-
-    listeners.add(listener);
+    node.setAttribute("data-themed", "");
+    node.addEventListener("theme", draw);
 };
 
 const cache = new Map<string, string>();

@@ -95,6 +95,9 @@ export const chromium = async () => {
         });
         const page = await context.newPage();
 
+        /* others may be busy on this machine */
+        context.setDefaultTimeout(60000);
+
         page.faults = watch(page, allow);
         await before?.(page);
         await page.goto(new URL(query, BASE).href);

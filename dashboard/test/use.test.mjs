@@ -67,6 +67,50 @@ test("a click on a country filters everything; back takes it away", async () => 
     assert.deepEqual(page.faults.filter((fault) => !/400/.test(fault)), []);
 });
 
+test("the map knows its countries, and a click picks one", async () => {
+    const page = await browser.open(`?view=by&by=country&site=shop&${FIXED}`);
+    const panel = page.locator("section", { has: page.locator(".map") });
+    const readout = panel.locator(".readout");
+
+    await page.waitForFunction(() => document.querySelector(".map canvas").ariaLabel.includes("Germany"));
+
+    const box = await panel.locator("canvas").boundingBox();
+    const find = async (start) => {
+        for (let y = 0.1; y < 0.95; y += 0.04) {
+            for (let x = 0.1; x < 0.95; x += 0.03) {
+                await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+
+                if ((await readout.textContent()).startsWith(start)) {
+                    return;
+                }
+            }
+        }
+
+        assert.fail(`no ${start} on the map`);
+    };
+
+    const { counters: { groups }, metrics } = await ask(`site=shop&by=country&${FIXED}`);
+    const brazil = groups.find(({ value }) => value === "BR");
+
+    await find("Australia: no views");
+    await find("Brazil");
+    assert.equal(await readout.textContent(), `Brazil: ${brazil.views} views`);
+
+    await page.mouse.down();
+    await page.mouse.up();
+    await goes(page, /where=country%3ABR/);
+    assert.equal(await page.locator("tr.picked .pick").textContent(), "Brazil");
+
+    await panel.getByLabel("Colour of the map").selectOption("lcp");
+    await page.mouse.move(0, 0);
+    await find("Brazil");
+
+    const lcp = metrics.lcp.groups.find(({ value }) => value === "BR").p75;
+
+    assert.match(await readout.textContent(), new RegExp(`LCP p75 ${(lcp / 1000).toFixed(2)}`));
+    assert.deepEqual(page.faults, []);
+});
+
 test("two filters are there at once if figures are kept for both", async () => {
     const page = await browser.open(`?view=by&by=device&site=shop&${FIXED}&where=page:/cart`);
 

@@ -171,6 +171,28 @@ test("metrics: quantiles, and the table that stands for the chart", async () => 
     assert.match(await panel.locator("[role=img]").getAttribute("aria-label"), /p75 \d/);
 });
 
+test("distribution: all values are in its bars, on the right side of the thresholds", async () => {
+    const page = await browser.open(`?view=metrics&metric=lcp&site=shop&${FIXED}`);
+    const { metrics: { lcp: { groups: [group] } } } = await ask(`site=shop&metric=lcp&${FIXED}`);
+    const panel = page.locator("section", {
+        has: page.getByRole("heading", { name: "Distribution", exact: true }),
+    });
+
+    await panel.getByRole("button", { name: "Table" }).click();
+
+    const bars = (await panel.locator("tbody tr").allTextContents()).map((row) => {
+        const [, from, unit, count] = /^([\d.]+)\s(ms|s)([\d,]+)$/.exec(row);
+
+        return [unit === "s" ? from * 1000 : Number(from), Number(count.replace(",", ""))];
+    });
+    const sum = (all) => all.reduce((total, [, count]) => total + count, 0);
+    const good = sum(bars.filter(([from]) => from < 2500));
+
+    /* bars are rounded, and one of them may have the threshold in it */
+    assert.ok(Math.abs(sum(bars) - group.count) <= bars.length / 2, `${sum(bars)} ${group.count}`);
+    assert.ok(Math.abs(good - group.good) <= bars.length / 2 + 5, `${good} ${group.good}`);
+});
+
 test("details: errors, resources, paths, clicks and conversions are the API's", async () => {
     for (const [view, by, names] of [
         ["errors", "error", ["errors", "views"]],
