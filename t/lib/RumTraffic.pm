@@ -249,7 +249,7 @@ sub beacon {
     for my $cell ($self->cells($s, $v->{page})) {
         $cell->{beacons}++;
         $cell->{sessions}{$s->{id}} = 1;
-        $cell->{errors} += $o{errors} || 0;
+        $cell->{errors} += $o{errors} || 0 unless $o{again};
 
         next if $o{seq} || $o{again};
 
