@@ -12,8 +12,11 @@
  * What was started ends with the test file.
  */
 
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after } from "node:test";
 import { gunzipSync } from "node:zlib";
 
@@ -129,9 +132,29 @@ const ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ];
 
+const EXECUTABLE = process.env.RUM_CHROMIUM || "/usr/bin/chromium";
+
+/*
+ * A Chromium that nobody drives: the pages do what is to be done.  (Who
+ * drives one also holds up the pages that it prerenders.)
+ */
+export const alone = (url) => {
+    const profile = mkdtempSync(join(tmpdir(), "rum-chromium-"));
+    const child = spawn(EXECUTABLE, [...ARGUMENTS, "--remote-debugging-port=0",
+        `--user-data-dir=${profile}`, url], { stdio: "ignore", detached: true });
+
+    after(async () => {
+        const ended = new Promise((resolve) => child.on("exit", resolve));
+
+        process.kill(-child.pid);       /* its own group */
+        await ended;
+        rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
+    });
+};
+
 export const chromium = async (options = {}) => {
     const browser = await playwright.launch({
-        executablePath: process.env.RUM_CHROMIUM || "/usr/bin/chromium",
+        executablePath: EXECUTABLE,
         args: [...ARGUMENTS, ...options.args || []],
         ignoreDefaultArgs: ["--disable-back-forward-cache"],
     });

@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium, page, serve, waitFor } from "./lib.mjs";
+import { alone, chromium, page, serve, waitFor } from "./lib.mjs";
 
-const rules = (path) => `<script type="speculationrules">
-    {"prerender": [{"source": "list", "urls": ["${path}"],
-                    "eagerness": "immediate"}]}</script>`;
+const rules = (...urls) => `<script type="speculationrules">${
+    JSON.stringify({ prerender: [
+        { source: "list", urls, eagerness: "immediate" },
+    ] })}</script>`;
 
 const slow = (html, ms) => (request, response) => setTimeout(() => {
     response.setHeader("Content-Type", "text/html");
@@ -37,13 +38,30 @@ const spa = page(`<div id="top"></div><h1>routes</h1><button id="go">go</button>
 const site = await serve({
     "/a": page("<h1>a</h1><a href='/b'>b</a>"),
     "/b": page("<h1>b</h1>"),
-    "/first": page("<h1>first</h1>", "", { head: rules("/second") }),
+    /* goes to the prerendered page when that has been there for a while */
+    "/first": page(`<h1>first</h1><script>
+        const go = async () => {
+            if (await (await fetch("/state")).text() === "loaded") {
+                location.href = "/second";
+            } else {
+                setTimeout(go, 50);
+            }
+        };
+        go();
+    </script>`, "", { head: rules("/second", "/unseen") }),
     "/second": page(`<h1>second</h1><script>
         addEventListener("load", () => setTimeout(() => fetch("/loaded"), 200));
+        document.onprerenderingchange = () => {
+            const go = () => rum.q ? setTimeout(go, 20)
+                : setTimeout(() => { location.href = "/b"; }, 300);
+            go();
+        };
     </script>`),
-    "/loaded": "",
-    "/never": page("<h1>first</h1>", "", { head: rules("/unseen") }),
     "/unseen": page("<h1>unseen</h1>"),
+    "/state": (request, response) => response.end(
+        site.requests.includes("GET /loaded")
+        && site.requests.includes("GET /unseen") ? "loaded" : "not yet"),
+    "/loaded": "",
     "/spa": spa,
     "/redirecting": page(`<script>
         history.replaceState(null, "", "/redirecting/home");
@@ -178,48 +196,16 @@ test("a page restored from the back/forward cache is a new view", async () => {
 
 test("nothing is sent of a prerendered page before it is shown", async () => {
     const beacons = fresh();
-    const tab = await browser.open(site.url + "/first");
 
-    await tab.settled();
-    await waitFor(() => site.requests.includes("GET /loaded"),
-                  "prerendered page");
-    assert.equal(of("/second").length, 0);
+    alone(site.url + "/first");
 
-    /* activates it */
-    await tab.evaluate(() => { location.href = "/second"; });
-    await beacons(1);
-    await waitFor(() => tab.evaluate(() => location.pathname === "/second"
-        && window.rum && !rum.q).catch(() => 0), "activated page");
-    await tab.settled();
-    await tab.leave();
+    const [first, second] = await beacons(2);
 
-    const all = await beacons(2);
-
-    assert.deepEqual(all.map(path), ["/first", "/second"]);
-    assert.equal(all[1].nav, "prerender");
-    assert.equal(all[1].n, 2);
-    assert.ok(all[1].metrics.lcp >= 0);
-    assert.equal(site.requests.filter((line) => line === "GET /second").length,
-                 1, "it was not loaded again");
-    await tab.close();
-});
-
-test("a page that was never shown is none", async () => {
-    const beacons = fresh();
-    const tab = await browser.open(site.url + "/never");
-
-    await waitFor(() => site.requests.includes("GET /unseen"),
-                  "prerendered page");
-    await tab.settled();
-    await tab.leave();
-    await beacons(1);
-    await tab.goto(site.url + "/b");
-    await tab.settled();
-    await tab.leave();
-    await beacons(2);
-
-    assert.equal(of("/unseen").length, 0);
-    await tab.close();
+    assert.deepEqual([path(first), path(second)], ["/first", "/second"]);
+    assert.equal(second.nav, "prerender");
+    assert.equal(second.n, 2);
+    assert.ok(second.metrics.lcp >= 0);
+    assert.equal(of("/unseen").length, 0, "and nothing of one never shown");
 });
 
 test("a tab that is hidden and shown again is one view, in parts",
