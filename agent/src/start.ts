@@ -9,7 +9,7 @@ import {
     activation, navigationType, startNavigation,
 } from "./navigation";
 import { attempt, idle, on } from "./util";
-import { begin, flush, silence, tags, watch } from "./view";
+import { begin, flush, hold, silence, tags, watch } from "./view";
 
 type Call = [name: string, ...args: any[]];
 
@@ -65,6 +65,7 @@ export const start = (
 
     steps = [
         startView,
+        hold,
         ...steps,
         startNavigation,
 

@@ -219,10 +219,11 @@ const release = (): void => {
     held = abort = timer = undefined;
 };
 
-const hold = (): void => {
+/* first when there is hardly anything to tell, for pages die young */
+export const hold = (): void => {
     release();
 
-    const beacon = make();
+    const beacon = (globalThis as any).fetchLater && make();
 
     if (beacon) {
         heldBeacon = beacon;
@@ -238,7 +239,7 @@ const hold = (): void => {
     }
 };
 
-/* there is something new to tell; the first of it soon, for pages die young */
+/* there is something new to tell */
 export const changed = (): void => {
     if (!timer && (globalThis as any).fetchLater) {
         timer = setTimeout(() => idle(hold), held ? HOLD_AFTER : 0);
