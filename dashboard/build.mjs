@@ -1,7 +1,7 @@
 /*
  * Makes dist/: index.html, dashboard.js, dashboard.css, countries.json,
- * icon.svg, and the licences of what is bundled.  The page names the others with their hash, so that a browser
- * which has kept old ones asks for new ones.
+ * icon.svg, and the licences of what is bundled.  The page names the others
+ * with their hash, so that a browser which has kept old ones asks for new ones.
  */
 
 import { createHash } from "node:crypto";

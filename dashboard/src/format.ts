@@ -51,7 +51,8 @@ export const bytes = (size: number): string => {
 export const seconds = (span: number): string =>
     span < 120 ? `${decimals(span, 1)}\u00a0s`
         : span < 7200 ? `${Math.round(span / 60)}\u00a0min`
-            : span < 172800 ? `${Math.round(span / 3600)}\u00a0h` : `${Math.round(span / 86400)}\u00a0days`;
+            : span < 172800 ? `${Math.round(span / 3600)}\u00a0h`
+                : `${Math.round(span / 86400)}\u00a0days`;
 
 const dateTime = new Intl.DateTimeFormat("en-GB", {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
@@ -84,11 +85,15 @@ const network: Record<string, string> = {
     "4g": "4G or better", "3g": "3G", "2g": "2G", "slow-2g": "Slow 2G",
 };
 
+/* what people send may be called "constructor", too */
+export const own = <T>(record: Record<string, T>, name: string): T | undefined =>
+    Object.hasOwn(record, name) ? record[name] : undefined;
+
 /* a value of a dimension */
 export const label = (dimension: string, text: string): string =>
-    unknown[text]
+    own(unknown, text)
     ?? (dimension === "country" ? country(text)
-        : dimension === "network" ? network[text] ?? text
+        : dimension === "network" ? own(network, text) ?? text
             : dimension === "device" ? text.charAt(0).toUpperCase() + text.slice(1)
                 : text || "(empty)");
 
@@ -114,8 +119,8 @@ const names: Record<string, [one: string, many: string]> = {
     event: ["Event", "Events"],
 };
 
-export const dimension = (name: string): string => names[name]?.[0] ?? name;
-export const dimensions = (name: string): string => names[name]?.[1] ?? name;
+export const dimension = (name: string): string => own(names, name)?.[0] ?? name;
+export const dimensions = (name: string): string => own(names, name)?.[1] ?? name;
 
 /* "VALUE1,VALUE2", where a comma in VALUE1 is %2C */
 export const pair = (text: string): [string, string] => {

@@ -3,6 +3,7 @@
  * metrics and its counters say; and the figures of the whole.
  */
 
+import { own } from "./format";
 import { number, type Answer, type Group } from "./types";
 
 export interface Row {
@@ -44,7 +45,7 @@ export const total = (answer: Answer): number => Math.max(
 
 /* the one group of an answer without "by" */
 export const metricOf = (answer: Answer | undefined, metric: string): Group | undefined =>
-    answer?.metrics?.[metric]?.groups[0];
+    own(answer?.metrics ?? {}, metric)?.groups[0];
 
 export const countersOf = (answer: Answer | undefined): Group | undefined =>
     answer?.counters?.groups[0];

@@ -24,7 +24,7 @@ export const LASTS = ["5m", "15m", "1h", "6h", "24h", "7d", "30d"];
 
 const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86400 };
 
-export const spanSeconds = (last: string): number =>
+const spanSeconds = (last: string): number =>
     Number(last.slice(0, -1)) * (UNITS[last.slice(-1)] ?? NaN);
 
 const DEFAULTS = {

@@ -24,7 +24,6 @@ export interface TableOptions<Row> {
     rows?: number;                          /* how many at first */
     /* what to find a row by; then there is a field to search in */
     words?: (row: Row) => string;
-    /* also what to call it */
     onPick?: (row: Row) => void;
     picked?: (row: Row) => boolean;
 }
@@ -34,7 +33,7 @@ export interface TableView<Row> {
     set: (rows: Row[], total?: number) => void;
 }
 
-/* the first sorts what nothing is known of to the end, whichever way */
+/* what nothing is known of comes last, whichever way */
 const compare = (
     a: number | string | undefined, b: number | string | undefined, down: boolean,
 ): number => {

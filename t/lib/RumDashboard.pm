@@ -7,7 +7,7 @@
 #   dashboard_test('views');        # dashboard/test/views.test.mjs
 #
 # It is told by environment variables: RUM_URL, the dashboard; RUM_BEACON, where
-# more beacons may be sent; RUM_FROM and RUM_TO, a span that holds everything;
+# beacons of the site "today" may be sent, which has no others; RUM_FROM and RUM_TO, a span that holds everything;
 # RUM_HOSTILE, a page's name that would do harm as HTML; RUM_SCREENSHOTS.
 
 package RumDashboard;
@@ -34,7 +34,7 @@ my %of = (page => ['/', '/p/:id', '/c/mugs', '/cart', '/checkout', $HOSTILE],
           browser => [qw(Chrome Safari Firefox Edge)],
           os => [qw(Android Windows iOS macOS)],
           network => [qw(4g 3g slow-2g)],
-          plan => [qw(free gold)]);
+          plan => [qw(free gold constructor)]);
 
 my @agents = (
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, '
@@ -63,7 +63,7 @@ sub dashboard_test {
     visitors($nginx);
 
     node($name, RUM_URL => $nginx->url('/any/where/dashboard/'),
-         RUM_BEACON => $nginx->url('/rum'), RUM_HOSTILE => $HOSTILE,
+         RUM_BEACON => $nginx->url('/today'), RUM_HOSTILE => $HOSTILE,
          RUM_FROM => $minute - 7200, RUM_TO => $minute + 120,
          RUM_SCREENSHOTS => built('screenshots'));
     finish();
@@ -82,6 +82,7 @@ sub server {
             image/svg+xml svg;
         }
         location /rum { rum_beacon shop; }
+        location /today { rum_beacon today; }
         location = /any/where/status { rum_status; }
         location /any/where/dashboard/ {
             alias $dashboard/;

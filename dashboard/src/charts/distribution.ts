@@ -142,8 +142,10 @@ export const distributionChart = (): {
         }
 
         if (thresholds) {
-            mark(context, thresholds[0], `good ≤ ${tick(thresholds[0])}`, 10, width, height, "good-text");
-            mark(context, thresholds[1], `poor > ${tick(thresholds[1])}`, 10, width, height, "poor-text");
+            const [good, poor] = thresholds;
+
+            mark(context, good, `good ≤ ${tick(good)}`, 10, width, height, "good-text");
+            mark(context, poor, `poor > ${tick(poor)}`, 10, width, height, "poor-text");
         }
 
         if (p75 !== undefined) {

@@ -14,7 +14,6 @@ export interface Line {
     ink: string;                        /* a colour of the style sheet */
     width?: number;
     dash?: number[];
-    fill?: boolean;
     bars?: boolean;
     values: (number | null)[];
 }
@@ -122,8 +121,7 @@ const options = (
             stroke: colour(line.ink),
             width: line.bars ? 0 : line.width ?? 1.5,
             ...(line.dash && { dash: line.dash }),
-            ...((line.fill || line.bars) && { fill: colour(line.bars ? line.ink : `${line.ink}-fill`) }),
-            ...(line.bars && { paths: uPlot.paths.bars!({ size: [0.8, 40], align: 1 }) }),
+            ...(line.bars && { fill: colour(line.ink), paths: uPlot.paths.bars!({ size: [0.8, 40], align: 1 }) }),
             points: { show: data.steps.length < 8 && !line.bars },
         })),
     ],

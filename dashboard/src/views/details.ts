@@ -6,7 +6,7 @@
 import { about } from "../api";
 import { metricName, unit } from "../catalog";
 import { figure, h } from "../dom";
-import { bytes, count, label, pair, percent, short, value } from "../format";
+import { bytes, count, label, own, pair, percent, short, value } from "../format";
 import { panel, type Panel } from "../panel";
 import { rated, shape, shares, WORDS, type Rating } from "../rating";
 import { counter, quantile, rowsOf, shareOf, total, type Row } from "../rows";
@@ -155,7 +155,7 @@ const ACTIONS: Record<string, string> = {
 };
 
 const actionName = (type: string): string =>
-    ACTIONS[type] ?? type.charAt(0).toUpperCase() + type.slice(1).replaceAll("_", " ");
+    own(ACTIONS, type) ?? type.charAt(0).toUpperCase() + type.slice(1).replaceAll("_", " ");
 
 export const actions = (): View => ({
     title: "Clicks",

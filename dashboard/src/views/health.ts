@@ -5,14 +5,15 @@
 
 import { address } from "../api";
 import { h } from "../dom";
-import { at, bytes, count, seconds } from "../format";
+import { at, bytes, count, own, seconds } from "../format";
 import { panel, type Panel } from "../panel";
 import type { Answer, Numbers } from "../types";
 import { tiles, type Tile, type View } from "./parts";
 
 const overview = (): string => address({ last: "5m", limit: 1 });
 
-const words = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+const words = (name: string): string =>
+    name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 
 const verdict = (kind: "good" | "fair" | "poor", name: string, text: string, more: string): Tile =>
     ({ name, text, more, kind });
@@ -102,7 +103,7 @@ const figures = (): Panel => panel({
                 const some = /^(beacons|cut)$/.test(group)
                     ? Object.fromEntries(Object.entries(all).filter(([, value]) => value)) : all;
 
-                return h("div", {}, h("h3", {}, TITLES[group] ?? words(group)),
+                return h("div", {}, h("h3", {}, own(TITLES, group) ?? words(group)),
                          Object.keys(some).length ? table(group, some as Numbers)
                              : h("p", { class: "note" }, "None."));
             })),

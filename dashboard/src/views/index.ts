@@ -3,7 +3,7 @@
  */
 
 import { visitorDimensions } from "../catalog";
-import { dimensions } from "../format";
+import { dimensions, own } from "../format";
 import { state, type State } from "../state";
 import { by } from "./by";
 import { actions, causes, conversions, paths, resources } from "./details";
@@ -22,7 +22,7 @@ const views: Record<string, () => View> = {
     overview, metrics, by, errors, causes, resources, paths, actions, conversions, health,
 };
 
-export const view = (): View => (views[state.view] ?? overview)();
+export const view = (): View => (own(views, state.view) ?? overview)();
 
 const FIRST = ["page", "country", "device", "browser", "os", "network"];
 

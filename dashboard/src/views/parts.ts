@@ -70,7 +70,7 @@ const bounceColumn: Column<Row> = {
     sort: (row) => number(row.counters, "bounce_rate"),
 };
 
-export const vitalColumn = (metric: string): Column<Row> => ({
+const vitalColumn = (metric: string): Column<Row> => ({
     title: metric.toUpperCase(),
     hint: `${metric.toUpperCase()}, 75th percentile`,
     cell: (row) => rated(metric, quantile(row, metric)),
@@ -83,7 +83,7 @@ export const visitorQuestion = (by: string, limit = ROWS): string => about({
     metric: [...VITALS, "views", "errors", "entrances", "bounces"].join(","),
 });
 
-export interface VisitorTable {
+interface VisitorTable {
     rows: () => Row[];
     show: (answers: Answer[], body: HTMLElement) => boolean;
 }
