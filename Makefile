@@ -173,11 +173,14 @@ $(BUILD)/agent/rum.js: $(AGENT_SRC) $(AGENT_NPM)/node_modules
 	@mkdir -p $(@D)
 	@cp $(AGENT_NPM)/dist/* $(@D)
 
-.PHONY: agent agent-size
+.PHONY: agent agent-size agent-cost
 agent: $(BUILD)/agent/rum.js ; @:
 
 agent-size: agent
 	@cd $(AGENT_NPM) && npm run -s size
+
+agent-cost: agent
+	@cd $(AGENT_NPM) && npm run -s cost
 
 
 # ------------------------------------------------------------- dashboard

@@ -37,6 +37,9 @@ const gzip = (text: string): Promise<Blob> =>
         new CompressionStream("gzip"))).blob()
         .then((blob) => new Blob([blob]));
 
+/* being compressed */
+const pressed = new Set<string>();
+
 /* leaving: there is no time for anything that is not done at once */
 export const sendText = (body: string, leaving?: boolean): void => {
     if (navigator.onLine == false) {
@@ -51,18 +54,29 @@ export const sendText = (body: string, leaving?: boolean): void => {
     } else if (!leaving && body.length > GZIP_FROM
         && globalThis.CompressionStream)
     {
-        gzip(body).then((blob) => post(body, blob), () => post(body, body));
+        const send = (data: string | Blob): void => {
+            if (pressed.delete(body)) {
+                post(body, data);
+            }
+        };
+
+        pressed.add(body);
+        gzip(body).then(send, () => send(body));
 
     } else {
         post(body, body);
     }
 };
 
-const fits = (beacon: Beacon): boolean => {
-    const text = JSON.stringify(beacon);
+const fits = (text: string): boolean => text.length * 3 < MAX_BYTES
+    || new TextEncoder().encode(text).length < MAX_BYTES;
 
-    return text.length * 3 < MAX_BYTES
-        || new TextEncoder().encode(text).length < MAX_BYTES;
+/* the page is being left: what is still compressed goes as it is */
+export const hurry = (): void => {
+    for (const body of pressed) {
+        pressed.delete(body);
+        sendText(body, true);
+    }
 };
 
 /* only the first has what is not in a list */
@@ -71,7 +85,7 @@ const split = (beacon: Beacon): Beacon[] => {
     const { metrics, attribution, ...second } = beacon;
     let longest = 1;
 
-    if (!FULL || fits(beacon)) {
+    if (fits(JSON.stringify(beacon))) {
         return [beacon];
     }
 
@@ -92,9 +106,13 @@ const split = (beacon: Beacon): Beacon[] => {
  * The text of a beacon, or those of its parts if it is too long.  Each has a
  * seq of its own: a view and a seq are one beacon.
  */
-export const texts = (beacon: Beacon): string[] =>
-    split(beacon).map((part, i) =>
-        JSON.stringify({ ...part, seq: beacon.seq + i }));
+export const texts = (beacon: Beacon): string[] => {
+    const text = JSON.stringify(beacon);
+
+    return !FULL || fits(text) ? [text]
+        : split(beacon).map((part, i) =>
+            JSON.stringify({ ...part, seq: beacon.seq + i }));
+};
 
 export const drain = (leaving?: boolean): void => {
     for (const body of unkeep()) {

@@ -11,7 +11,7 @@
  */
 
 import { beaconUrl, flag } from "./options";
-import { drain, sendText, texts } from "./send";
+import { drain, hurry, sendText, texts } from "./send";
 import { forget, save, session, type Session } from "./session";
 import type { Attribution, Beacon, Lists, Numbers } from "./types";
 import { attempt, bare, id, idle, now } from "./util";
@@ -206,35 +206,46 @@ const sent = (beacon: Beacon, parts: number): void => {
     }
 };
 
-/* takes the beacon back from the browser, unless it has just been sent */
-const release = (): void => {
+/* what the browser held may have just been sent */
+const look = (): void => {
     if (held?.activated) {
         sent(heldBeacon, 1);
-
-    } else {
-        abort?.abort();
+        held = abort = undefined;
     }
 
     clearTimeout(timer);
-    held = abort = timer = undefined;
+    timer = undefined;
 };
 
-/* first when there is hardly anything to tell, for pages die young */
+/* takes the beacon back from the browser */
+const release = (): void => {
+    look();
+    abort?.abort();
+    held = abort = undefined;
+};
+
+/*
+ * First when there is hardly anything to tell, for pages die young.  One is
+ * not taken back before there is another: between the two, they die, too.
+ */
 export const hold = (): void => {
-    release();
+    look();
 
     const beacon = (globalThis as any).fetchLater && make();
 
     if (beacon) {
-        heldBeacon = beacon;
-        abort = new AbortController();
+        const next = new AbortController();
 
         attempt(() => {
             held = (globalThis as any).fetchLater(beaconUrl(), {
                 method: "POST",
                 body: texts(beacon)[0],
-                signal: abort!.signal,
+                signal: next.signal,
             });
+
+            abort?.abort();
+            abort = next;
+            heldBeacon = beacon;
         });
     }
 };
@@ -247,7 +258,7 @@ export const changed = (): void => {
 };
 
 export const flush = (leaving?: boolean): void => {
-    release();
+    look();
 
     /* what was kept would end with the tab */
     if (leaving && !silent) {
@@ -262,6 +273,12 @@ export const flush = (leaving?: boolean): void => {
         sent(beacon, parts.length);
         save(view._session!);
         parts.forEach((text) => sendText(text, leaving));
+    }
+
+    release();
+
+    if (leaving) {
+        hurry();
     }
 };
 

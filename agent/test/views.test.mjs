@@ -162,7 +162,6 @@ test("a closed tab is a view", async () => {
 });
 
 test("a page restored from the back/forward cache is a new view", async () => {
-    const beacons = fresh();
     const tab = await browser.open(site.url + "/a");
 
     await tab.settled();
@@ -172,16 +171,18 @@ test("a page restored from the back/forward cache is a new view", async () => {
     await tab.goto(site.url + "/b");
     await tab.settled();
     await tab.evaluate(() => history.back());
-    await beacons(2);
     await waitFor(() => tab.evaluate(() => window.kept).catch(() => 0),
                   "restored page");
     await tab.settled();
     await tab.settled();
     await tab.leave();
 
-    const [first, second, third] = await beacons(3);
+    const restored = await waitFor(() => site.got.find(({ nav }) =>
+        nav === "back_forward_cache"), "restored view");
+    const [first, second, third] = site.got.filter(({ session, seq }) =>
+        session === restored.session && seq === 0);
 
-    assert.equal(third.nav, "back_forward_cache", JSON.stringify(third));
+    assert.equal(third, restored);
     assert.deepEqual([path(first), path(second), path(third)],
                      ["/a", "/b", "/a"]);
     assert.deepEqual([first.n, second.n, third.n], [1, 2, 3]);

@@ -1,14 +1,12 @@
 /*
- * The agent's tasks are short, also on a phone: none takes more than 5 ms of
- * a processor that is four times slower.
+ * Prints the longest tasks of the agent on a processor that is slowed four
+ * times: `make agent-cost`, on a machine that does nothing else.
  */
 
-import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium, page, serve } from "./lib.mjs";
+import { chromium, page, serve } from "./test/lib.mjs";
 
-const LIMIT = 5;
 const SLOWER = 4;
 
 const items = Array.from({ length: 200 }, (_, i) =>
@@ -74,8 +72,12 @@ const visit = async () => {
     return tasksOf(trace, "/rum/rum.js");
 };
 
-test(`no task is longer than ${LIMIT} ms, ${SLOWER} times slowed`, async (t) => {
-    const tasks = await visit();
-    for (const [name, ms] of tasks) t.diagnostic(`${name}: ${ms.toFixed(2)} ms`);
-    assert.ok(tasks.length > 5);
+test("the longest tasks", async () => {
+    const tasks = (await visit()).sort((a, b) => b[1] - a[1]);
+
+    console.log(`ms of processor time, ${SLOWER} times slowed:`);
+
+    for (const [name, ms] of tasks.slice(0, 10)) {
+        console.log(ms.toFixed(2), name);
+    }
 });
