@@ -121,6 +121,33 @@ test("overview: the figures are the API's", async () => {
                      [group.views, group.sessions, group.bounce_rate, group.errors]);
 });
 
+test("overview: a change is told when it is more than chance", async () => {
+    const from = Number(process.env.RUM_FROM) + 3600;
+    const span = `from=${from}&to=${from + 3540}`;
+    const page = await browser.open(`?site=shop&${span}`);
+    const { metrics } = await ask(
+        `site=shop&${span}&metric=lcp,inp,cls,fcp,ttfb&q=75&compare=previous`);
+    const sure = [];
+
+    for (const [metric, { groups: [{ change: { p75 } }] }] of Object.entries(metrics)) {
+        const note = page.locator(".card", { has: page.locator(`[data-figure="${metric}.p75"]`) })
+            .locator(".change");
+
+        if (p75.low > 0 || p75.high < 0) {
+            sure.push(metric);
+            assert.match(await note.getAttribute("class"), p75.value > 0 ? /worse/ : /better/, metric);
+            assert.match(await note.textContent(), p75.value > 0 ? /^▲up / : /^▼down /, metric);
+
+        } else {
+            assert.match(await note.textContent(), /no clear change/, metric);
+        }
+    }
+
+    /* the second hour is slower */
+    assert.ok(sure.includes("ttfb"), sure.join());
+    assert.ok(sure.length < 5, "CLS is not");
+});
+
 test("tables: the rows are the API's, in its order", async () => {
     for (const by of ["page", "country", "browser", "plan"]) {
         const page = await browser.open(`?view=by&by=${by}&site=shop&${FIXED}`);

@@ -7,8 +7,9 @@
 #   dashboard_test('views');        # dashboard/test/views.test.mjs
 #
 # It is told by environment variables: RUM_URL, the dashboard; RUM_BEACON, where
-# beacons of the site "today" may be sent, which has no others; RUM_FROM and RUM_TO, a span that holds everything;
-# RUM_HOSTILE, a page's name that would do harm as HTML; RUM_SCREENSHOTS.
+# beacons of the site "today" may be sent, which has no others; RUM_FROM and
+# RUM_TO, a span that holds everything; RUM_HOSTILE, a page's name that would do
+# harm as HTML; RUM_SCREENSHOTS.
 
 package RumDashboard;
 
