@@ -172,6 +172,8 @@ export const chromium = async (options = {}) => {
         tab.settled = async () => {
             await tab.waitForFunction(() => window.rum && !rum.q);
             await tab.evaluate(() => new Promise((resolve) => {
+                /* a page in the background has no frames */
+                setTimeout(resolve, 2000);
                 requestAnimationFrame(() => setTimeout(() =>
                     requestIdleCallback(resolve)));
             }));

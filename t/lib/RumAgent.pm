@@ -25,9 +25,10 @@ sub agent_test {
 
     chdir built('agent-npm') or die built('agent-npm') . ": $!";
 
-    # prove wants TAP only on stdout; node says the rest in comments
-    exec 'node', '--test', '--test-reporter=tap', "test/$name.test.mjs"
-        or die "node: $!";
+    # prove wants TAP only on stdout; node says the rest in comments.  A
+    # browser that hangs is a failure, not a test without an end.
+    exec 'timeout', '-k', 10, 400, 'node', '--test', '--test-reporter=tap',
+         "test/$name.test.mjs" or die "timeout: $!";
 }
 
 1;
