@@ -43,15 +43,15 @@ export const quantileChange = (metric: string, group: Group | undefined): HTMLEl
         percent(Math.abs(diff) / (before || 1))})`, why);
 };
 
-/* of a count, which is neither good nor bad; "less" says that less is better */
-export const countChange = (now: number | undefined, before: number | undefined,
-                            less = false): HTMLElement | false => {
+/* of a count, which is neither good nor bad */
+export const countChange = (
+    now: number | undefined, before: number | undefined, format: (value: number) => string,
+): HTMLElement | false => {
     if (now === undefined || !before) {
         return false;
     }
 
     const by = now / before - 1;
 
-    return note(less && Math.abs(by) >= 0.05 ? by < 0 ? "better" : "worse" : "even", by,
-                percent(Math.abs(by)), `Before: ${before}`);
+    return note("even", by, percent(Math.abs(by)), `Before: ${format(before)}`);
 };

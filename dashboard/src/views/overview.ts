@@ -75,12 +75,11 @@ const visitors = ([answer, steps]: Answer[], body: HTMLElement): boolean => {
     const before = now?.compare as Group | undefined;
     const views = number(now, "views");
 
-    const tile = (name: string, key: string, line: boolean, less = false) => ({
+    const tile = (name: string, key: string, line: boolean, format = short) => ({
         name,
         value: number(now, key),
-        text: number(now, key) === undefined ? "–"
-            : key === "bounce_rate" ? percent(number(now, key)!) : short(number(now, key)!),
-        more: countChange(number(now, key), number(before, key), less),
+        text: number(now, key) === undefined ? "–" : format(number(now, key)!),
+        more: countChange(number(now, key), number(before, key), format),
         below: line && spark(values(over, key), key === "errors" ? "poor" : "accent"),
     });
 
@@ -89,9 +88,9 @@ const visitors = ([answer, steps]: Answer[], body: HTMLElement): boolean => {
     body.replaceChildren(tiles([
         tile("Page views", "views", true),
         tile("Sessions", "sessions", false),
-        tile("Bounce rate", "bounce_rate", false, true),
+        tile("Bounce rate", "bounce_rate", false, percent),
         {
-            ...tile("Errors", "errors", true, true),
+            ...tile("Errors", "errors", true),
             name: `Errors (${(perView * 100).toFixed(1)} per 100 views)`,
         },
     ]));
