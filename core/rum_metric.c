@@ -12,6 +12,7 @@
 #include "rum_counter.h"
 
 #define RUM_TIME_MAX           3600000.0    /* an hour, in ms */
+#define RUM_DAY_MAX            86400000.0   /* a day */
 #define RUM_SHIFT_MAX          1000.0       /* CLS is hardly ever above 10 */
 
 #define rum_time(name, good, poor, description)                               \
@@ -41,6 +42,14 @@ typedef enum {
     RUM_METRIC_TTI,
     RUM_METRIC_TBT,
     RUM_METRIC_LONG_FRAMES,
+    RUM_METRIC_BACKEND,
+    RUM_METRIC_LCP_LOAD_DELAY,
+    RUM_METRIC_LCP_LOAD_TIME,
+    RUM_METRIC_LCP_RENDER_DELAY,
+    RUM_METRIC_INP_DELAY,
+    RUM_METRIC_INP_PROCESSING,
+    RUM_METRIC_INP_PRESENTATION,
+    RUM_METRIC_TIME_VISIBLE,
     RUM_METRIC_DURATION,
     RUM_METRIC_NONE
 } rum_metric_e;
@@ -76,6 +85,20 @@ const rum_metric_t  rum_metrics[] = {
     rum_time("tbt", 0, 0, "Total Blocking Time"),
     rum_time("long_animation_frames", 0, 0,
              "Blocking time of long animation frames"),
+    rum_time("backend", 0, 0,
+             "What the server says it took of the Time to First Byte"),
+    rum_time("lcp_load_delay", 0, 0,
+             "First byte to the start of loading the LCP element"),
+    rum_time("lcp_load_time", 0, 0, "Loading the LCP element"),
+    rum_time("lcp_render_delay", 0, 0,
+             "LCP element loaded to its rendering"),
+    rum_time("inp_delay", 0, 0,
+             "Interaction of INP to the start of its handlers"),
+    rum_time("inp_processing", 0, 0, "Handlers of the interaction of INP"),
+    rum_time("inp_presentation", 0, 0,
+             "End of the handlers of INP to the next frame"),
+    { rum_string("time_visible"), rum_string("ms"), RUM_DAY_MAX, 0, 0,
+      "For how long the view was visible" },
     rum_time("duration", 0, 0, "Time of a resource, from start to end"),
 
     { rum_string(""), rum_string(""), 0, 0, 0, NULL }
@@ -112,13 +135,31 @@ rum_metric_candidate(const rum_str_t *name)
         return RUM_METRIC_WORKER;
 
     case 7:
-        return RUM_METRIC_REQUEST;
+        return (name->data[0] == 'b') ? RUM_METRIC_BACKEND
+                                      : RUM_METRIC_REQUEST;
 
     case 8:
         return rum_metric_eight(name->data);
 
+    case 9:
+        return RUM_METRIC_INP_DELAY;
+
+    case 12:
+        return RUM_METRIC_TIME_VISIBLE;
+
+    case 13:
+        return RUM_METRIC_LCP_LOAD_TIME;
+
+    case 14:
+        return (name->data[0] == 'l') ? RUM_METRIC_LCP_LOAD_DELAY
+                                      : RUM_METRIC_INP_PROCESSING;
+
     case 15:
         return RUM_METRIC_DOM_INTERACTIVE;
+
+    case 16:
+        return (name->data[0] == 'l') ? RUM_METRIC_LCP_RENDER_DELAY
+                                      : RUM_METRIC_INP_PRESENTATION;
 
     case 18:
         return RUM_METRIC_DOM_CONTENT_LOADED;
