@@ -43,7 +43,8 @@ all: module aggregator agent dashboard
 
 .PHONY: help
 help:
-	@echo 'make            build the module and the aggregator into $(BUILD)/'
+	@echo 'make            build module, aggregator, agent and dashboard into'
+	@echo '                $(BUILD)/'
 	@echo 'make run        show it working: Redis, nginx and the aggregator,'
 	@echo '                fed with beacons; PORT=8080, Ctrl-C ends it'
 	@echo 'make agent-size, make dashboard-size'
@@ -355,6 +356,10 @@ install-files:
 	    $(BUILD)/agent/*
 	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/dashboard \
 	    $(BUILD)/dashboard/*
+	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/prometheus \
+	    conf/prometheus/*
+	$(INSTALL) -m 644 -t $(DESTDIR)$(PREFIX)/share/ngx_rum/grafana \
+	    conf/grafana/*
 	$(INSTALL) -m 644 conf/mod-http-rum.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-http-rum.conf
 	$(INSTALL) -m 644 conf/rum-aggregator.service \
