@@ -241,7 +241,7 @@ sub node {
         if ($line =~ /^(not )?ok \d+ - (.*?)( # (?:SKIP|TODO).*)?$/) {
             $ok = ok(!$1, $2);
 
-        } elsif ($line =~ /^# (?!tests|suites|pass|fail|cancel|skip|todo|dur)/
+        } elsif ($line =~ /^# (?!Sub|tests|suites|pass|fail|cancel|skip|todo|dur)/
                  || defined $ok && !$ok && $line =~ /^ {2}/)
         {
             diag($line);
