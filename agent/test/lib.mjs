@@ -22,7 +22,7 @@ import { gunzipSync } from "node:zlib";
 
 import { chromium as playwright } from "playwright-core";
 
-const PATIENCE = 20000;
+const PATIENCE = 60000;
 
 const script = (name) =>
     readFileSync(new URL(`../dist/${name}`, import.meta.url));
