@@ -57,6 +57,7 @@ help:
 	@echo '                CHAOS_SEEDS=$(CHAOS_SEEDS); CHAOS_SEED=7 for one'
 	@echo 'make leak       1,000,000 beacons, and no memory kept of them'
 	@echo 'make valgrind   tests of the programs under memcheck; VALGRIND_TESTS='
+	@echo 'make visits     200 visits by Chromium, and how many have arrived'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      cost of a beacon against "return 204"'
 	@echo 'make geoip      a country and ASN database from Debian'\''s libloc'
@@ -273,6 +274,11 @@ test-plain:
 chaos: deps
 	@$(MAKE) -j$(JOBS) all
 	@RUM_BUILD=$(BUILD) CHAOS_SEEDS=$(CHAOS_SEEDS) $(PROVE) t/chaos.t
+
+.PHONY: visits
+visits: deps
+	@$(MAKE) -j$(JOBS) all
+	@RUM_BUILD=$(BUILD) RUM_VISITS=200 $(PROVE) -v t/browser_loss.t
 
 leak: deps
 	@$(MAKE) -j$(JOBS) all

@@ -1,6 +1,8 @@
 /*
  * How many page views arrive, by the way in which the page is left.  A visit
- * begins with a page that has loaded; from then on nothing is waited for.
+ * begins with a page that has loaded, and in which the agent has begun (the
+ * browser has been given a first beacon to hold, fetchLater); from then on
+ * nothing is waited for.
  *
  *   navigate   another page is opened
  *   close      the tab is closed
@@ -8,10 +10,10 @@
  *              back, and with it the visitor, in the same tab
  *   stay       the network goes, a route of the page is a view of its own, and
  *              the network is back
- *   crash      the page's process dies: at once, and when the browser has
- *              been given the beacon to hold (fetchLater)
+ *   crash_held the page's process dies
+ *   crash      the same, but whether the agent has begun or not
  *
- * RUM_VISITS: how many in all, 200.
+ * RUM_VISITS: how many in all, 60; `make visits` has 200.
  */
 
 import assert from "node:assert/strict";
@@ -19,7 +21,7 @@ import { test } from "node:test";
 
 import { counters, launch, ready, url, viewsOf, waitFor } from "./lib.mjs";
 
-const VISITS = +(process.env.RUM_VISITS || 200);
+const VISITS = +(process.env.RUM_VISITS || 60);
 const AT_A_TIME = 5;
 
 const { visitor } = await launch();
@@ -34,7 +36,7 @@ const holding = () => {
     };
 };
 
-const open = async (context, path, script) => {
+const open = async (context, path, { begun = true, script = holding } = {}) => {
     const tab = await context.newPage();
     const session = await context.newCDPSession(tab);
 
@@ -42,12 +44,13 @@ const open = async (context, path, script) => {
         offline: !is, latency: 0, downloadThroughput: -1, uploadThroughput: -1,
     });
 
-    if (script) {
-        await tab.addInitScript(script);
-    }
-
+    await tab.addInitScript(script);
     await session.send("Network.enable");
     await tab.goto(url(path));
+
+    if (begun) {
+        await tab.waitForFunction(() => window.held);
+    }
 
     /* the process of the page dies, without a word to it */
     const crash = async () => {
@@ -98,42 +101,66 @@ const KINDS = {
     crash: { share: 0.1, pages: ["crash"], visit: ({ crash }) => crash() },
 
     crash_held: {
-        share: 0.1, pages: ["crash_held"], script: holding,
-        async visit({ tab, crash }) {
-            await tab.waitForFunction(() => window.held);
-            await crash();
-        },
+        share: 0.1, pages: ["crash_held"], visit: ({ crash }) => crash(),
     },
 };
 
+/* page views that have to arrive, and those that may */
 const wanted = {};
+const made = {};
 
-/* closed at the end: what a browser still has to send goes with its profile,
-   which a person does not throw away */
+/* they stay: what a browser still has to send goes with its profile, which a
+   person does not throw away */
 const contexts = await Promise.all(
     Array.from({ length: AT_A_TIME }, () => visitor()));
 
-test(`${VISITS} visits`, async () => {
+test(`${VISITS} visits`, async (t) => {
     const visits = Object.entries(KINDS).flatMap(([kind, what]) =>
         Array.from({ length: Math.round(VISITS * what.share) },
                    (_, i) => ({ n: i + 1, ...what })));
 
     for (const { pages } of visits) {
         for (const page of pages) {
-            wanted[page] = (wanted[page] || 0) + 1;
+            made[page] = wanted[page] = (wanted[page] || 0) + 1;
         }
     }
 
+    let failed = 0;
+
     await Promise.all(contexts.map(async (context) => {
         for (let one; (one = visits.shift());) {
-            const { pages: [page], n, script } = one;
-            const opened = await open(context, `/test/${page}/${n}`, script);
+            await inTime(make(context, one)).catch((error) => {
+                t.diagnostic(`a visit to ${one.pages[0]}: ${error.message}`);
+                failed++;
 
-            await one.visit(opened, n);
-            await opened.tab.close();
+                for (const page of one.pages) {
+                    wanted[page]--;
+                }
+            });
         }
     }));
+
+    assert.ok(failed <= VISITS * 0.05, `the browser made all but ${failed}`);
 });
+
+const make = async (context, { pages: [page], n, visit }) => {
+    const opened = await open(context, `/test/${page}/${n}`,
+                              { begun: page !== "crash" });
+
+    await visit(opened, n);
+
+    /* of a tab that has crashed, it may never be said that it is closed */
+    opened.tab.close().catch(() => {});
+};
+
+/* a debugger's command may stay without an answer when a process dies */
+const inTime = (task) => {
+    let timer;
+
+    return Promise.race([task, new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error("no answer")), 60000);
+    })]).finally(() => clearTimeout(timer));
+};
 
 const arrived = async () => {
     const rows = await counters();
@@ -154,7 +181,7 @@ test("page views that arrive", async (t) => {
             before = { text, since: Date.now() };
         }
 
-        return text === JSON.stringify(wanted)
+        return Object.keys(wanted).every((page) => now[page] >= wanted[page])
             || Date.now() - before.since > 10000;
     }, "end of what comes");
 
@@ -170,7 +197,7 @@ test("page views that arrive", async (t) => {
             (share * 100).toFixed(1)} %`);
 
         for (const page of pages) {
-            assert.ok(views[page] <= wanted[page], `${page}: none twice`);
+            assert.ok(views[page] <= made[page], `${page}: none twice`);
         }
 
         if (kind !== "crash" && share < 0.99) {
@@ -183,9 +210,11 @@ test("page views that arrive", async (t) => {
 
 test("what was kept leaves with the next page, however short", async () => {
     const context = await visitor();
-    const { tab, online } = await open(context, "/test/short/1", () => {
+    const { tab, online } = await open(context, "/test/short/1", {
+        begun: false,
+
         /* there never is an idle moment */
-        window.requestIdleCallback = () => 0;
+        script: () => { window.requestIdleCallback = () => 0; },
     });
 
     await online(false);
