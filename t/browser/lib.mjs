@@ -31,6 +31,12 @@ export const url = (path) => RUM_URL + path;
 
 const PATIENCE = 60000;
 
+/* a browser may hang, and then there is no answer for ever */
+setTimeout(() => {
+    console.log("# the browser hangs");
+    process.exit(1);
+}, process.env.RUM_VISITS ? 1200000 : 240000).unref();
+
 /* asks again until there is something true, and returns that */
 export const waitFor = async (question, what) => {
     const end = Date.now() + PATIENCE;

@@ -29,6 +29,9 @@ our @EXPORT = qw(browser_test);
 my $summary = qr/^[#]\ (?:tests|suites|pass|fail|cancelled|skipped|todo
                     |duration_ms)\ /x;
 
+# closed late, for that waits for node, which the end of the test has to kill
+my $tap;
+
 sub browser_test {
     my ($name, %o) = @_;
     my ($redis, $agg, $nginx, $app, $port, $node_port);
@@ -137,7 +140,7 @@ sub node {
     my ($file) = @_;
     my ($pid, $failed, $tests);
 
-    $pid = open my $tap, '-|', 'node', '--test-reporter=tap', $file
+    $pid = open $tap, '-|', 'node', '--test-reporter=tap', $file
         or die "node: $!";
     RumTest::watch($pid);
 
