@@ -50,6 +50,8 @@ typedef struct {
     uint64_t              give_up_at;   /* once: the lease should be free */
     uint32_t              failures;     /* since the last flush */
     unsigned              once:1;
+    unsigned              unread:1;     /* a partition that no request has
+                                           asked for yet is held */
     unsigned              connected:1;
     unsigned              stale:1;      /* the reader asked for what is void */
     unsigned              behind:1;     /* the last batch was full, and the
@@ -336,6 +338,7 @@ rum_worker_held(rum_worker_t *w, rum_partition_t *p, int rc)
     now = rum_worker_ms(CLOCK_MONOTONIC);
 
     if (rc == RUM_OK) {
+        w->unread = 1;
         p->flushed = now;
         p->health.started_at = rum_worker_ms(CLOCK_REALTIME);
 
@@ -407,6 +410,7 @@ rum_worker_request(rum_worker_t *w)
     }
 
     w->asked_at = now;
+    w->unread = 0;
 
     return RUM_OK;
 }
@@ -663,7 +667,7 @@ rum_worker_drop(rum_worker_t *w, rum_partition_t *p)
 }
 
 
-/* once: all is held, and the last request brought nothing */
+/* once: all is held, and the last request, for all of it, brought nothing */
 
 static int
 rum_worker_drained(const rum_worker_t *w)
@@ -676,7 +680,7 @@ rum_worker_drained(const rum_worker_t *w)
         }
     }
 
-    return w->drained && !rum_reader_waiting(w->reader);
+    return w->drained && !w->unread && !rum_reader_waiting(w->reader);
 }
 
 
