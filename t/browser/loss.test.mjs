@@ -13,7 +13,7 @@
  *   crash_held the page's process dies
  *   crash      the same, but whether the agent has begun or not
  *
- * RUM_VISITS: how many in all, 60; `make visits` has 200.
+ * RUM_VISITS: how many in all, 40; `make visits` has 200.
  */
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ import { test } from "node:test";
 
 import { counters, launch, ready, url, viewsOf, waitFor } from "./lib.mjs";
 
-const VISITS = +(process.env.RUM_VISITS || 60);
+const VISITS = +(process.env.RUM_VISITS || 40);
 const AT_A_TIME = 5;
 
 const { visitor } = await launch();
