@@ -9,7 +9,7 @@ import { attempt, id } from "./util";
 const KEY = "rum";
 const QUEUE = "rum.q";
 const IDLE = 18e5;
-const KEPT_BYTES = 2e5;
+const KEPT_CHARACTERS = 1e6;
 
 export interface Session {
     id: string;
@@ -52,7 +52,7 @@ export const keep = (body: string): void => {
 
     kept.push(body);
 
-    while (kept.join().length > KEPT_BYTES) {
+    while (kept.join().length > KEPT_CHARACTERS) {
         kept.shift();
     }
 

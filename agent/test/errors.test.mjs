@@ -210,39 +210,45 @@ test("no errors where they are off", async () => {
     assert.deepEqual(errors, []);
 });
 
-test("long texts are cut, and many errors sent in several beacons",
-     async () => {
-    const before = site.got.length;
-    const tab = await browser.open(site.url + "/");
+for (const [how, online] of [["on their way", true], ["kept", false]]) {
+    test(`long texts are cut, and many errors sent in several beacons, ${how}`,
+         async () => {
+        const before = site.got.length;
+        const tab = await browser.open(site.url + "/");
 
-    await tab.settled();
-    await tab.evaluate(() => {
-        for (let i = 0; i < 100; i++) {
-            rum("error", new Error(`number ${i} ${"\u20ac".repeat(3000)}`));
-        }
-    });
-    await tab.goto(site.url + "/off");      /* sends what did not go out */
-    await tab.settled();
+        await tab.settled();
 
-    const many = (beacons) =>
-        beacons.flatMap(({ errors = [] }) => errors).length;
+        await tab.evaluate((onLine) => {
+            if (!onLine) {
+                Object.defineProperty(navigator, "onLine", { value: false });
+            }
 
-    const beacons = await waitFor(() => {
-        const all = site.got.slice(before);
+            for (let i = 0; i < 100; i++) {
+                rum("error", new Error(`number ${i} ${"\u20ac".repeat(3000)}`));
+            }
+        }, online);
 
-        return many(all) >= 100 && all;
-    }, "100 errors");
+        await tab.goto(site.url + "/off");  /* sends what did not go out */
+        await tab.settled();
 
-    assert.equal(many(beacons), 100);
-    assert.ok(beacons.every(({ text }) => Buffer.byteLength(text) <= 65536),
-              "each fits");
+        const all = () => site.got.slice(before);
+        const errors = () => all().flatMap(({ errors = [] }) => errors);
 
-    const seqs = beacons.filter(({ page }) => page === site.url + "/")
-        .map(({ seq }) => seq);
+        await waitFor(() => errors().length >= 100, () =>
+            `100 errors, but ${errors().length} in ${all().length} beacons`);
 
-    assert.equal(new Set(seqs).size, seqs.length, "each is one of its own");
-    assert.ok(seqs.includes(0), "and one begins the view");
-    assert.ok(beacons.flatMap(({ errors = [] }) => errors)
-        .every(({ message, stack }) =>
+        assert.equal(errors().length, 100);
+        assert.ok(all().every(({ text }) => Buffer.byteLength(text) <= 65536),
+                  "each fits");
+
+        const seqs = all().filter(({ page }) => page === site.url + "/")
+            .map(({ seq }) => seq);
+
+        assert.equal(new Set(seqs).size, seqs.length, "each is one of its own");
+        assert.ok(seqs.includes(0), "and one begins the view");
+        assert.ok(errors().every(({ message, stack }) =>
             message.length <= 256 && stack.length <= 2048));
-});
+
+        await tab.close();
+    });
+}

@@ -27,7 +27,10 @@ const PATIENCE = 60000;
 const script = (name) =>
     readFileSync(new URL(`../dist/${name}`, import.meta.url));
 
-/* asks again until there is something true, and returns that */
+/*
+ * Asks again until there is something true, and returns that; what may be a
+ * function, to say what there is instead.
+ */
 export const waitFor = async (question, what = "what is waited for") => {
     const end = Date.now() + PATIENCE;
 
@@ -39,7 +42,8 @@ export const waitFor = async (question, what = "what is waited for") => {
         }
 
         if (Date.now() > end) {
-            throw new Error(`there is no ${what}`);
+            throw new Error(
+                `there is no ${typeof what === "function" ? what() : what}`);
         }
 
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -121,7 +125,7 @@ export const serve = async (routes) => {
         const found = got.filter(match);
 
         return found.length >= n && found;
-    }, `${n} beacons, but ${JSON.stringify(got)}`);
+    }, () => `${n} beacons, but ${JSON.stringify(got)}`);
 
     return site;
 };
