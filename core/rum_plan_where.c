@@ -118,6 +118,14 @@ rum_plan_choose(rum_plan_t *plan)
         }
     }
 
+    /* nobody has sent such a detail yet: that is an answer */
+
+    for (i = 0; i < plan->nrollups && plan->rollup == NULL; i++) {
+        if (rum_detail_find(&plan->rollups[i].name) != RUM_DETAIL_LAST) {
+            plan->rollup = &plan->rollups[i];
+        }
+    }
+
     if (plan->rollup == NULL && plan->indexed) {
         return query->nwheres
                ? rum_plan_refuse(plan, "where", "there is no rollup that has "

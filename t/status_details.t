@@ -134,7 +134,21 @@ my $series = groups('by=error&step=20m&metric=errors');
 
 is_deeply($series->[0]{series}{errors}, [80, 0, 0], 'an error over time');
 
+# known details that nobody has sent yet
+
+for my $question ('by=lcp_url', 'by=cls_target&metric=cls', 'by=event,page',
+                  'by=page&where=event:checkout',
+                  "by=browser&where=error:$often")
+{
+    my $answer = $nginx->json("/status?$hour&$question");
+    my @rows = map { @{ $_->{groups} } } $answer->{counters} // (),
+                   values %{ $answer->{metrics} };
+
+    is("$answer->{site} @rows", 'shop ', "$question: no rows");
+}
+
 for my $case (['format=prometheus&by=error', 'by'],
+              ['by=no_detail', 'by'],
               ['by=host&where=page:/a', 'where'])
 {
     my ($args, $parameter) = @$case;
