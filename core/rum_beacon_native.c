@@ -90,7 +90,9 @@ static const rum_beacon_key_t  rum_beacon_native_attribution_keys[] = {
                              RUM_LEN_VALUE),
     { .name = rum_string("url"), .string = rum_beacon_set_url,
       .offset = offsetof(rum_event_attribution_t, url),
-      .limit = RUM_LEN_URL }
+      .limit = RUM_LEN_URL },
+    rum_beacon_native_string("type", rum_event_attribution_t, type,
+                             RUM_LEN_NAME)
 };
 
 static const rum_beacon_schema_t  rum_beacon_native_attribution = {
@@ -168,7 +170,9 @@ static const rum_beacon_key_t  rum_beacon_native_resource_keys[] = {
     { .name = rum_string("duration"), .number = rum_beacon_native_duration,
       .element = &rum_beacon_native_duration_element },
     { .name = rum_string("bytes"), .number = rum_beacon_set_amount,
-      .offset = offsetof(rum_event_resource_t, bytes) }
+      .offset = offsetof(rum_event_resource_t, bytes) },
+    { .name = rum_string("url"), .string = rum_beacon_set_url,
+      .offset = offsetof(rum_event_resource_t, url), .limit = RUM_LEN_URL }
 };
 
 static const rum_beacon_schema_t  rum_beacon_native_resource = {

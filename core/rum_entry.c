@@ -320,7 +320,8 @@ rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event)
     for (i = 0; i < event->nresources; i++) {
         r = &event->resources[i];
 
-        msgpack_pack_map(p, 3 + (r->ndurations != 0) + (r->bytes > 0));
+        msgpack_pack_map(p, 3 + (r->ndurations != 0) + (r->bytes > 0)
+                             + (r->url.len != 0));
         rum_entry_text(p, "host", &r->host);
         rum_entry_text(p, "type", &r->type);
         rum_entry_uint(p, "count", r->count);
@@ -337,6 +338,10 @@ rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event)
         if (r->bytes > 0) {
             rum_pack_literal(p, "bytes");
             msgpack_pack_uint64(p, (uint64_t) r->bytes);
+        }
+
+        if (r->url.len != 0) {
+            rum_entry_text(p, "url", &r->url);
         }
     }
 }
@@ -378,7 +383,8 @@ rum_entry_pack_attribution(rum_pack_t *p, const rum_event_t *event)
         a = &event->attributions[i];
 
         rum_pack_str(p, &a->metric);
-        msgpack_pack_map(p, (a->target.len != 0) + (a->url.len != 0));
+        msgpack_pack_map(p, (a->target.len != 0) + (a->url.len != 0)
+                             + (a->type.len != 0));
 
         if (a->target.len != 0) {
             rum_entry_text(p, "target", &a->target);
@@ -386,6 +392,10 @@ rum_entry_pack_attribution(rum_pack_t *p, const rum_event_t *event)
 
         if (a->url.len != 0) {
             rum_entry_text(p, "url", &a->url);
+        }
+
+        if (a->type.len != 0) {
+            rum_entry_text(p, "type", &a->type);
         }
     }
 }

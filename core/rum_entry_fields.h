@@ -102,6 +102,7 @@ static const rum_entry_field_t  rum_entry_resource[] = {
     rum_field(rum_event_resource_t, count, RUM_ITEM_COUNT),
     { rum_string("duration"), RUM_ITEM_DURATIONS, 0 },
     rum_field(rum_event_resource_t, bytes, RUM_ITEM_NUMBER),
+    rum_field(rum_event_resource_t, url, RUM_ITEM_STR),
     rum_field_end
 };
 
@@ -114,6 +115,7 @@ static const rum_entry_field_t  rum_entry_event[] = {
 static const rum_entry_field_t  rum_entry_attribution[] = {
     rum_field(rum_event_attribution_t, target, RUM_ITEM_STR),
     rum_field(rum_event_attribution_t, url, RUM_ITEM_STR),
+    rum_field(rum_event_attribution_t, type, RUM_ITEM_STR),
     rum_field_end
 };
 

@@ -65,6 +65,7 @@ typedef struct {
 typedef struct {
     rum_str_t             host;
     rum_str_t             type;
+    rum_str_t             url;          /* of the slowest, without query */
     uint32_t              count;
     uint32_t              ndurations;
     float                 durations[RUM_MAX_DURATIONS];     /* ms */
@@ -81,6 +82,7 @@ typedef struct {
     rum_str_t             metric;       /* lcp, inp, cls ... */
     rum_str_t             target;       /* CSS selector of the element */
     rum_str_t             url;          /* without query */
+    rum_str_t             type;         /* of an interaction: pointer ... */
 } rum_event_attribution_t;
 
 #define RUM_MAX_ATTRIBUTIONS   8

@@ -174,6 +174,7 @@ check(const rum_event_t *event)
     for (i = 0; i < event->nresources; i++) {
         check_str(&event->resources[i].host, RUM_LEN_VALUE);
         check_str(&event->resources[i].type, RUM_LEN_NAME);
+        check_str(&event->resources[i].url, RUM_LEN_URL);
         must(event->resources[i].ndurations <= RUM_MAX_DURATIONS)
         must(isfinite(event->resources[i].bytes))
     }
@@ -187,6 +188,7 @@ check(const rum_event_t *event)
     for (i = 0; i < event->nattributions; i++) {
         check_str(&event->attributions[i].target, RUM_LEN_VALUE);
         check_str(&event->attributions[i].url, RUM_LEN_URL);
+        check_str(&event->attributions[i].type, RUM_LEN_NAME);
     }
 }
 

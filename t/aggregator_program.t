@@ -149,7 +149,9 @@ $redis->command('FLUSHALL');
 
 for my $i (1 .. 5) {
     $stream[$i % 2]->add({ page => "/$i", metrics => { ttfb => 212.4,
-        cls => f64(0.031), lcp => 900 }, errors => [{ message => "\"\n" }] });
+        cls => f64(0.031), lcp => 900 }, errors => [{ message => "\"\n" }],
+        resources => [{ host => 'cdn', url => 'https://cdn/h.avif' }],
+        attribution => { inp => { type => 'pointer' } } });
     sleep 0.003;        # their order is that of Redis' milliseconds
 }
 
@@ -167,6 +169,9 @@ is_deeply($lines[1]{metrics}, { ttfb => 212.4, cls => 0.031, lcp => 900 },
           'numbers as they were');
 like($out, qr/"ttfb":212\.4\b/, 'with no more digits than they need');
 is($lines[1]{errors}[0]{message}, "\"\n", 'strings are escaped');
+is_deeply([ @{ $lines[1] }{qw(resources attribution)} ],
+          [ [{ host => 'cdn', url => 'https://cdn/h.avif' }],
+            { inp => { type => 'pointer' } } ], 'lists and what is in them');
 is($lines[1]{id}, 'w1-3', 'the id too');
 like($lines[1]{entry}, qr/^\d+-\d+$/, 'and the entry');
 is($lines[2]{error}, 'e is not one MessagePack map', 'what is no event');

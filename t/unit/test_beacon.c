@@ -87,20 +87,25 @@ lists_of_a_native_beacon_fill_the_event(void **state)
 
     ok(NATIVE
        "\"attribution\":{\"lcp\":{\"target\":\"img.hero\","
-       "\"url\":\"https://cdn.example/h.avif?size=2\"},\"zzz\":1},"
+       "\"url\":\"https://cdn.example/h.avif?size=2\"},\"zzz\":1,"
+       "\"inp\":{\"type\":\"keyboard\"}},"
        "\"errors\":[{\"type\":\"TypeError\",\"message\":\"x\","
        "\"source\":\"/app.js?v=3#top\",\"line\":3,\"col\":14,"
        "\"stack\":\"s\",\"count\":4},{\"message\":\"y\",\"stack\":null}],"
        "\"actions\":[{\"type\":\"click\",\"target\":\"b\",\"t\":5210.5}],"
        "\"resources\":[{\"host\":\"cdn\",\"type\":\"img\",\"count\":14,"
-       "\"duration\":[120,88],\"bytes\":182003},{\"duration\":7}],"
+       "\"duration\":[120,88],\"bytes\":182003,"
+       "\"url\":\"https://cdn.example/h.avif?size=2#x\"},{\"duration\":7}],"
        "\"events\":[{\"name\":\"checkout\",\"value\":59.9},"
        "{\"name\":\"seen\"}]}");
 
-    assert_int_equal(event.nattributions, 1);
+    assert_int_equal(event.nattributions, 2);
     str(event.attributions[0].metric, "lcp");
     str(event.attributions[0].target, "img.hero");
     str(event.attributions[0].url, "https://cdn.example/h.avif");
+    assert_int_equal(event.attributions[0].type.len, 0);
+    str(event.attributions[1].metric, "inp");
+    str(event.attributions[1].type, "keyboard");
 
     assert_int_equal(event.nerrors, 2);
     str(event.errors[0].type, "TypeError");
@@ -125,6 +130,8 @@ lists_of_a_native_beacon_fill_the_event(void **state)
     assert_int_equal(event.resources[0].ndurations, 2);
     assert_true(event.resources[0].durations[1] == 88);
     assert_true(event.resources[0].bytes == 182003);
+    str(event.resources[0].url, "https://cdn.example/h.avif");
+    assert_int_equal(event.resources[1].url.len, 0);
     assert_int_equal(event.resources[1].count, 1);
     assert_int_equal(event.resources[1].ndurations, 1);
 

@@ -28,6 +28,10 @@ wrong_types_are_named(void **state)
           "attribution.lcp.url: a string is expected");
     fails(NATIVE "\"resources\":[{\"duration\":[\"1\"]}]}", TYPE,
           "resources.duration: a number is expected");
+    fails(NATIVE "\"resources\":[{\"url\":[]}]}", TYPE,
+          "resources.url: a string is expected");
+    fails(NATIVE "\"attribution\":{\"inp\":{\"type\":1}}}", TYPE,
+          "attribution.inp.type: a string is expected");
 }
 
 
@@ -279,6 +283,19 @@ long_strings_are_cut_between_characters(void **state)
     ok(json);
     assert_int_equal(event.url.len, RUM_LEN_URL);
     assert_true(event.page.len <= RUM_LEN_PAGE);
+    free(json);
+
+    json = repeat(NATIVE "\"resources\":[{\"url\":\"/", "a/", 400, "\"}]}");
+    ok(json);
+    assert_int_equal(event.resources[0].url.len, RUM_LEN_URL);
+    assert_int_equal(event.cut[RUM_CUT_STRINGS], 1);
+    free(json);
+
+    json = repeat(NATIVE "\"attribution\":{\"inp\":{\"type\":\"", "abc", 20,
+                  "\"}}}");
+    ok(json);
+    assert_int_equal(event.attributions[0].type.len, RUM_LEN_NAME);
+    assert_int_equal(event.cut[RUM_CUT_STRINGS], 1);
     free(json);
 }
 

@@ -199,6 +199,7 @@ a_whole_event_comes_back(void **state)
     resource->durations[0] = 120.5f;
     resource->durations[1] = 88;
     resource->bytes = 182003;
+    resource->url = string("https://cdn.example/h.avif");
 
     event->nevents = 2;
     event->events[0].name = string("checkout");
@@ -206,11 +207,13 @@ a_whole_event_comes_back(void **state)
     event->events[0].has_value = 1;
     event->events[1].name = string("seen");
 
-    event->nattributions = 1;
+    event->nattributions = 2;
     attribution = event->attributions;
     attribution->metric = string("lcp");
     attribution->target = string("img.hero");
     attribution->url = string("https://cdn.example/h.avif");
+    attribution[1].metric = string("inp");
+    attribution[1].type = string("pointer");
 
     there_and_back(event, back, d);
 
@@ -254,15 +257,19 @@ a_whole_event_comes_back(void **state)
     assert_int_equal(back->resources[0].ndurations, 2);
     assert_true(back->resources[0].durations[0] == 120.5f);
     assert_true(back->resources[0].bytes == 182003);
+    assert_str(&back->resources[0].url, "https://cdn.example/h.avif");
 
     assert_int_equal(back->nevents, 2);
     assert_true(back->events[0].has_value);
     assert_false(back->events[1].has_value);
 
-    assert_int_equal(back->nattributions, 1);
+    assert_int_equal(back->nattributions, 2);
     assert_str(&back->attributions[0].metric, "lcp");
     assert_str(&back->attributions[0].target, "img.hero");
     assert_str(&back->attributions[0].url, "https://cdn.example/h.avif");
+    assert_int_equal(back->attributions[0].type.len, 0);
+    assert_str(&back->attributions[1].metric, "inp");
+    assert_str(&back->attributions[1].type, "pointer");
 
     rum_entry_decoder_destroy(d);
     free(event);
@@ -407,6 +414,9 @@ the_largest_event_fits(void **state)
         event->resources[i].host = event->resources[i].type = longest;
         event->resources[i].ndurations = RUM_MAX_DURATIONS;
         event->resources[i].bytes = 1e12;
+        longest.len = RUM_LEN_URL;
+        event->resources[i].url = longest;
+        longest.len = RUM_LEN_VALUE;
     }
 
     for (i = 0; i < RUM_MAX_DIMS; i++) {
@@ -499,6 +509,48 @@ what_is_not_an_event_is_refused(void **state)
 }
 
 
+/* as entries were before resources had a url and attributions a type */
+
+static void
+entries_without_newer_keys_are_read(void **state)
+{
+    rum_event_t          *event;
+    rum_entry_decoder_t  *d;
+
+    static const char  entry[] =
+        "\x85\xa1t\xcf\x00\x00\x01\xa2\x01\x4d\xb7\x3b"
+        "\xa4site\xa4shop\xa4page\xa1/"
+        "\xa9resources\x91\x85\xa4host\xa3" "cdn\xa4type\xa3img"
+        "\xa5" "count\x0e\xa8" "duration\x91\x78\xa5" "bytes\x09"
+        "\xab" "attribution\x82\xa3lcp\x82\xa6target\xa1i\xa3url\xa2/u"
+        "\xa3inp\x81\xa6target\xa1" "b";
+
+    (void) state;
+
+    event = event_create();
+    d = rum_entry_decoder_create();
+    assert_non_null(d);
+
+    assert_int_equal(rum_entry_decode(d, (const unsigned char *) entry,
+                                      sizeof(entry) - 1, event, NULL),
+                     RUM_OK);
+
+    assert_int_equal(event->nresources, 1);
+    assert_str(&event->resources[0].host, "cdn");
+    assert_true(event->resources[0].durations[0] == 120);
+    assert_true(event->resources[0].bytes == 9);
+    assert_int_equal(event->resources[0].url.len, 0);
+
+    assert_int_equal(event->nattributions, 2);
+    assert_str(&event->attributions[0].url, "/u");
+    assert_str(&event->attributions[1].target, "b");
+    assert_int_equal(event->attributions[1].type.len, 0);
+
+    rum_entry_decoder_destroy(d);
+    free(event);
+}
+
+
 static void
 unknown_keys_are_skipped(void **state)
 {
@@ -534,6 +586,7 @@ main(void)
         cmocka_unit_test(the_largest_event_fits),
         cmocka_unit_test(ids_are_taken_apart),
         cmocka_unit_test(what_is_not_an_event_is_refused),
+        cmocka_unit_test(entries_without_newer_keys_are_read),
         cmocka_unit_test(unknown_keys_are_skipped)
     };
 
