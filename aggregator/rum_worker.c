@@ -339,6 +339,7 @@ rum_worker_held(rum_worker_t *w, rum_partition_t *p, int rc)
 
     if (rc == RUM_OK) {
         w->unread = 1;
+        p->catching_up = 1;
         p->flushed = now;
         p->health.started_at = rum_worker_ms(CLOCK_REALTIME);
 
@@ -598,7 +599,8 @@ rum_worker_flush_due(rum_worker_t *w)
 
 /*
  * With nothing to store, in time to renew the lease.  While there is more to
- * read, what a flush costs is better spent on reading.
+ * read, what a flush costs is better spent on reading; what had gathered in
+ * the stream when the partition was taken over has waited for long enough.
  */
 
 static uint64_t
@@ -608,6 +610,10 @@ rum_worker_flush_at(const rum_worker_t *w, const rum_partition_t *p)
 
     if (!rum_partition_pending(p)) {
         return p->flushed + w->config->lease / 3;
+    }
+
+    if (p->catching_up && !w->behind && !w->once) {
+        return p->flushed;
     }
 
     wait = w->config->flush;
@@ -632,6 +638,10 @@ rum_worker_flush(rum_worker_t *w, rum_partition_t *p)
     began = rum_worker_ms(CLOCK_MONOTONIC);
     events = p->delta.nevents;
     w->redis.error[0] = '\0';
+
+    if (!w->behind) {
+        p->catching_up = 0;
+    }
 
     rc = rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME));
 

@@ -220,6 +220,18 @@ is(beacons(0, '/hup'), 3, 'nothing is lost or twice');
 is($agg->stop, 0, 'SIGTERM ends it well');
 
 
+# ------------------------------------------------- what it finds at start
+
+$redis->command('FLUSHALL');
+@stream = map { RumStream->new($redis, $_) } 0 .. 2;
+$stream[0]->add({ page => '/found' }) for 1 .. 2500;
+$agg->write_conf(conf => "flush = 1m\nlease = 5m\n");
+$agg->start;
+ok($stream[0]->caught_up, 'a backlog is stored when it has been read');
+is(beacons(0, '/found'), 2500, 'whole');
+is($agg->stop, 0, 'and it ends well');
+
+
 # ----------------------------------------------- partitions are shared
 
 $agg->write_conf(conf => "flush = 50ms\nlease = 600ms\npartitions = 3\n");
