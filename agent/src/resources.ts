@@ -5,7 +5,7 @@
 
 import { beaconUrl } from "./options";
 import type { Resource } from "./types";
-import { attempt, observe, tenth } from "./util";
+import { attempt, bare, observe, tenth } from "./util";
 import { changed, collectors, restarts, view } from "./view";
 
 const GROUPS = 60;
@@ -37,6 +37,11 @@ export const startResources = (): void => {
 
             group = { host, type, count: 0, duration: [], bytes: 0 };
             list.push(group);
+        }
+
+        /* the first one is the slowest yet */
+        if (!(duration <= group.duration[0]!)) {
+            group.url = bare(name);
         }
 
         group.count++;

@@ -7,6 +7,7 @@ export type Numbers = Record<string, number>;
 export interface Attribution {
     target?: string;
     url?: string;
+    type?: "pointer" | "keyboard";
 }
 
 export interface BeaconError {
@@ -31,6 +32,7 @@ export interface Resource {
     count: number;
     duration: number[];
     bytes: number;
+    url?: string;
 }
 
 export interface CustomEvent {

@@ -45,6 +45,7 @@ const describe: Record<string, (metric: any) => Attribution> = {
     inp: ({ entries }) => ({
         target: selector(
             entries.find((entry: any) => entry.target)?.target),
+        type: /^key/.test(entries[0].name) ? "keyboard" : "pointer",
     }),
 
     cls: ({ entries }) => ({
@@ -73,7 +74,7 @@ const take = (metric: any): void => {
 const tell = (name: string, metric: any): void => {
     const known = about[name] ||= attempt(() => describe[name]!(metric));
 
-    if (known?.target || known?.url) {
+    if (known?.target || known?.url || known?.type) {
         view._attribution[name] = known;
     }
 };

@@ -18,6 +18,8 @@ const observers = `<script src="/web-vitals.js"></script><script>
     for (const name of ["LCP", "INP", "CLS", "FCP", "TTFB"]) {
         webVitals["on" + name]((metric) => {
             sessionStorage["truth." + name] = JSON.stringify(metric.value);
+            sessionStorage.type = metric.attribution.interactionType
+                ?? sessionStorage.type;
         });
     }
 </script>`;
@@ -42,6 +44,7 @@ const body = `
         };
 
         document.querySelector("#slow").onclick = () => busy(120);
+        document.querySelector("#slow").onkeydown = () => busy(120);
 
         addEventListener("load", () => setTimeout(() => {
             document.querySelector("#top").style.height = "150px";
@@ -53,6 +56,9 @@ const site = await serve({
     "/": page(body, "", { head: observers }),
     "/vitals": page(body, "", { head: observers, name: "rum-vitals" }),
     "/empty": "<!doctype html><title>empty</title>",
+    "/images": page(`<img src="/fast.svg?v=1"><img src="/slow.svg?v=2#x">
+        <img src="/fast.svg?v=3">`),
+    "/fast.svg": Buffer.from(svg),
 
     "/web-vitals.js": (request, response) => {
         response.setHeader("Content-Type", "text/javascript");
@@ -114,6 +120,7 @@ test("they are attributed to elements, URLs and parts", async () => {
     assert.equal(attribution.lcp.target, "img.hero");
     assert.equal(attribution.lcp.url, site.url + "/slow.svg");
     assert.equal(attribution.inp.target, "button#slow");
+    assert.equal(attribution.inp.type, "pointer");
     assert.equal(attribution.inp.url, site.url + "/");
     assert.ok(attribution.cls.target, "an element has moved");
 
@@ -129,17 +136,58 @@ test("they are attributed to elements, URLs and parts", async () => {
     assert.ok(metrics.inp_processing >= 119);
 });
 
+for (const path of ["/", "/vitals"]) {
+    test(`${path}: INP tells whether it was a key, as the library`, async () => {
+        const tab = await browser.open(site.url + path + "?key");
+
+        await tab.settled();
+        await tab.focus("#slow");
+        await tab.keyboard.press("a");
+        await tab.settled();
+        await tab.goto(site.url + "/empty");
+
+        const told = await tab.evaluate(() => sessionStorage.type);
+        const [, { attribution }] = await site.beacons(2,
+            ({ page }) => page === site.url + path);
+
+        assert.equal(told, "keyboard");
+        assert.equal(attribution.inp.type, told);
+        assert.equal(attribution.inp.target, "button#slow");
+    });
+}
+
+test("resources name the slowest one of their kind, without its query", async () => {
+    const tab = await browser.open(site.url + "/images");
+
+    await tab.settled();
+
+    const slowest = await tab.evaluate(() => performance
+        .getEntriesByType("resource")
+        .filter(({ initiatorType }) => initiatorType === "img")
+        .reduce((a, b) => b.duration > a.duration ? b : a).name);
+
+    await tab.leave();
+
+    const [{ resources }] = await site.beacons(1,
+        ({ page }) => page === site.url + "/images");
+    const images = resources.find(({ type }) => type === "img");
+
+    assert.equal(images.count, 3);
+    assert.equal(images.url, slowest.split("?")[0]);
+    assert.ok(resources.every(({ url }) => !/[?#]/.test(url)));
+});
+
 test("a view that saw no interaction has no INP", async () => {
     const tab = await browser.open(site.url + "/?quiet");
 
     await tab.settled();
     await tab.leave();
 
-    const beacons = await site.beacons(2,
+    const beacons = await site.beacons(3,
         ({ page }) => page === site.url + "/");
 
-    assert.equal(beacons[1].metrics.inp, undefined);
-    assert.ok(beacons[1].metrics.lcp > 0);
+    assert.equal(beacons[2].metrics.inp, undefined);
+    assert.ok(beacons[2].metrics.lcp > 0);
 });
 
 test("the small tier sends nothing but Web Vitals", async () => {

@@ -139,11 +139,12 @@ test("resources", async () => {
 
     const told = {};
 
-    for (const { type, count, host, duration } of
+    for (const { type, count, host, duration, url: slowest } of
         await listed("/p/:id", "resources"))
     {
         told[type] = (told[type] || 0) + count;
         assert.equal(host, new URL(url("/")).host);
+        assert.ok(slowest.startsWith(url("/")) && !/[?#]/.test(slowest), slowest);
         assert.ok(duration.length > 0 && duration.every((ms) => ms >= 0));
     }
 
