@@ -3,14 +3,16 @@
 
 The rollups are written into Redis as the aggregator would (docs/redis-schema.md).  Then so many dashboards are open, each of
 which asks three questions every second: cards (Web Vitals by day, against the 30 days before), pages (three metrics of 1,000
-pages), countries.  "All pages" is every metric and counter of the pages.  First all ask the same, then each something of its own.  Redis and the dashboards run on core 1, nginx,
-one worker, on core 0.
+pages), countries.  "All pages" is every metric and counter of the pages.  First all ask the same, then each something of its own.
+Redis and the dashboards run on core 1, nginx, one worker, on core 0.  A small request every few milliseconds tells how long
+other visitors wait meanwhile.
 """
 
 import argparse
 import bisect
 import http.client
 import math
+import multiprocessing
 import os
 import random
 import sys
@@ -84,7 +86,7 @@ daemon off; worker_processes 1; pid %s; error_log %s warn;
 events { worker_connections 512; }
 http {
     access_log off; rum_redis 127.0.0.1:%d;
-    server { listen 127.0.0.1:%d; location /status { rum_status; } }
+    server { listen 127.0.0.1:%d; location /status { rum_status; } location /small { return 204; } }
 }
 """ % (rb.BUILD, rb.path("nginx.pid"), rb.path("error.log"), redis.port, self.port))
         self.process = rb.start(rb.SERVER, "nginx", "-p", rb.TMP, "-c", conf)
@@ -111,17 +113,32 @@ class Dashboard(threading.Thread):
         self.failed = 0
 
     def run(self):
-        turn = time.time() + random.random() / 10
+        turn, turns = time.time() + random.random() / 10, 0
         while turn < self.until:
             time.sleep(max(0, turn - time.time()))
+            turns += 1
             for name, question in QUESTIONS.items():
+                limit = 50 + 2 * self.number + turns % 2 if self.own else 50    # an answer is given again for a second
                 begin = time.time()
-                self.connection.request("GET", question + ("&limit=%d" % (50 + self.number) if self.own else "&limit=50"))
+                self.connection.request("GET", "%s&limit=%d" % (question, limit))
                 response = self.connection.getresponse()
                 response.read()
                 self.took[name].append((time.time() - begin) * 1000)
                 self.failed += response.status != 200
             turn = max(turn + 1, time.time())
+
+
+def probe(port, stop, waited):
+    """what a small request waits for while dashboards are answered: no longer than the worker is busy at a stretch"""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    took = []
+    while not stop.is_set():
+        begin = time.time()
+        connection.request("GET", "/small")
+        connection.getresponse().read()
+        took.append((time.time() - begin) * 1000)
+        time.sleep(0.003)
+    waited.put(took)
 
 
 def quantile(values, q):
@@ -168,6 +185,8 @@ def main():
 
     for own in (False, True):
         before, cpu, redis_cpu, begin = commands(client), rb.cpu_seconds(nginx.process.pid), redis.cpu(), time.time()
+        stop, waited = multiprocessing.Event(), multiprocessing.Queue()
+        multiprocessing.Process(target=probe, args=(nginx.port, stop, waited), daemon=True).start()
         boards = [Dashboard(nginx, i, begin + a.seconds, own) for i in range(a.dashboards)]
         for b in boards:
             b.start()
@@ -180,6 +199,9 @@ def main():
         for name in QUESTIONS:
             took = [t for b in boards for t in b.took[name]]
             print("%-10s %8d %8.1f %8.1f %8.1f" % (name, len(took), quantile(took, 0.5), quantile(took, 0.99), max(took)))
+        stop.set()
+        took = waited.get()
+        print("%-10s %8d %8.1f %8.1f %8.1f" % ("a 204", len(took), quantile(took, 0.5), quantile(took, 0.99), max(took)))
         failed = sum(b.failed for b in boards)
         print("%.0f Redis commands/s, which is %.2f times the questions a second; nginx %.0f %%, Redis %.0f %% of a core%s" % (
             n / seconds, n / seconds / per_set, 100 * (rb.cpu_seconds(nginx.process.pid) - cpu) / seconds,

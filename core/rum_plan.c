@@ -1,7 +1,8 @@
 /*
  * Planning the reads of an answer, step by step.  Which windows a span takes
- * is in rum_plan_span.c, which rollup a question in rum_plan_where.c, and
- * what is done with the replies in rum_plan_reply.c.
+ * is in rum_plan_span.c, which rollup a question in rum_plan_where.c, what
+ * is done with the replies in rum_plan_reply.c, and what need not be read
+ * again in rum_plan_closed.c.
  */
 
 #include <stdlib.h>
@@ -81,6 +82,7 @@ rum_plan_destroy(rum_plan_t *plan)
     }
 
     free(plan->left);
+    free(plan->sums);
     free(plan->keys);
     free(plan);
 }
@@ -112,6 +114,10 @@ rum_plan_next(rum_plan_t *plan, rum_read_t *read, rum_command_t *command)
 
             plan->outstanding++;
             return RUM_OK;
+        }
+
+        if (plan->outcome != RUM_PLAN_RUNNING) {
+            return RUM_DECLINED;
         }
 
         plan->asked = 1;
@@ -196,6 +202,14 @@ rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read)
         if (!rum_plan_read_column(site, next->column)) {
             next->column++;
             continue;
+        }
+
+        /* there is always another window behind closed ones */
+
+        next->window += rum_plan_take_sum(plan, next);
+
+        if (plan->outcome != RUM_PLAN_RUNNING) {
+            return RUM_DECLINED;
         }
 
         *read = *next;
@@ -566,6 +580,11 @@ rum_plan_begin_rollups(rum_plan_t *plan)
     }
 
     rc = rum_plan_begin_steps(plan, columns);
+
+    if (rc == RUM_OK) {
+        rc = rum_plan_begin_sums(plan, columns);
+    }
+
     if (rc != RUM_OK) {
         return rc;
     }
@@ -703,6 +722,21 @@ rum_plan_begin_sessions(rum_plan_t *plan)
     }
 
     return RUM_OK;
+}
+
+
+void
+rum_plan_fail(rum_plan_t *plan, int rc)
+{
+    if (rc == RUM_FULL) {
+        rum_plan_refuse(plan, plan->query->nmetrics != 1 ? "metric"
+                              : plan->report->nsteps ? "step"
+                              : plan->query->last.len ? "last" : "from",
+                        "is too wide, the answer would take too much memory");
+
+    } else {
+        plan->outcome = RUM_PLAN_FAILED;
+    }
 }
 
 

@@ -16,6 +16,7 @@
 #ifndef RUM_PLAN_H
 #define RUM_PLAN_H
 
+#include "rum_closed.h"
 #include "rum_report.h"
 
 #define RUM_PLAN_READS_MAX     20000    /* keys of one answer */
@@ -48,6 +49,18 @@ typedef enum {
     RUM_READ_SESSIONS,                  /* PFCOUNT, of some windows */
     RUM_READ_SAMPLE                     /* HGETALL */
 } rum_read_e;
+
+/* the windows of a span, or of the earlier one, that are closed */
+typedef struct {
+    uint32_t               first;
+    uint32_t               n;           /* from the first on */
+} rum_plan_closed_t;
+
+/* what of a column is in them */
+typedef struct {
+    uint32_t               left;        /* reads; 0: nothing to be kept */
+    uint32_t               fields;
+} rum_plan_sum_t;
 
 /* which sessions: of the span, of the earlier one, of a step and so on */
 #define RUM_PART_ALL           0
@@ -156,6 +169,11 @@ typedef struct {
     uint32_t               nwindows;
     rum_window_t           windows[RUM_PLAN_WINDOWS];
 
+    rum_closed_t          *closed;      /* NULL: all is read */
+    uint64_t               now;
+    rum_plan_closed_t      parts[2];    /* of the span, of the earlier one */
+    rum_plan_sum_t        *sums;        /* by column, for each part */
+
     size_t                 used;        /* of keys */
     size_t                 size;
     char                  *keys;
@@ -167,6 +185,12 @@ typedef struct {
 rum_plan_t *rum_plan_create(const rum_query_t *query, uint32_t partitions,
     uint64_t now);
 void rum_plan_destroy(rum_plan_t *plan);
+
+/*
+ * The plan may take sums of closed windows from there, and keep some; closed
+ * must outlive it.  Before the first rum_plan_next().
+ */
+void rum_plan_keep(rum_plan_t *plan, rum_closed_t *closed, uint64_t now);
 
 /*
  * RUM_OK: send this.  RUM_DECLINED: nothing now; go on after a reply, or
@@ -204,8 +228,24 @@ int rum_plan_choose(rum_plan_t *plan);
 int rum_plan_value(const rum_plan_t *plan, const rum_str_t *field,
     rum_str_t *value, unsigned char *scratch);
 
+/* so many columns there are */
+int rum_plan_begin_sums(rum_plan_t *plan, uint32_t columns);
+
+/*
+ * The read is the first of a column's closed windows, and their sum is known:
+ * adds it, and returns how many windows need not be read.  May end the plan.
+ */
+int rum_plan_take_sum(rum_plan_t *plan, const rum_read_t *read);
+
+/* a reply was added to the report */
+void rum_plan_note_sum(rum_plan_t *plan, const rum_read_t *read,
+    const rum_reply_t *reply);
+
 /* all reads of a step were asked and answered: on to the next */
 void rum_plan_step(rum_plan_t *plan);
+
+/* ends the plan: RUM_FULL or RUM_ERROR is what the report says */
+void rum_plan_fail(rum_plan_t *plan, int rc);
 
 /* ends the plan; both are static texts.  RUM_DECLINED */
 int rum_plan_refuse(rum_plan_t *plan, const char *parameter,

@@ -54,14 +54,12 @@ rum_plan_reply(rum_plan_t *plan, const rum_read_t *read,
         rc = rum_plan_take_step(plan, read);
     }
 
-    if (rc == RUM_FULL) {
-        rum_plan_refuse(plan, plan->query->nmetrics != 1 ? "metric"
-                              : plan->report->nsteps ? "step"
-                              : plan->query->last.len ? "last" : "from",
-                        "is too wide, the answer would take too much memory");
+    if (rc == RUM_OK && read->type == RUM_READ_ROLLUP) {
+        rum_plan_note_sum(plan, read, reply);
+    }
 
-    } else if (rc == RUM_ERROR) {
-        plan->outcome = RUM_PLAN_FAILED;
+    if (rc == RUM_FULL || rc == RUM_ERROR) {
+        rum_plan_fail(plan, rc);
     }
 
     if (plan->outcome == RUM_PLAN_RUNNING

@@ -22,6 +22,7 @@ typedef struct {
     ngx_uint_t                    pending;
     ngx_queue_t                   done;         /* to be given out */
     ngx_event_t                   deliver;
+    rum_closed_t                 *closed;       /* sums, for the plans */
 } ngx_http_rum_status_answers_t;
 
 
@@ -68,6 +69,11 @@ ngx_http_rum_status_answer_init(ngx_cycle_t *cycle,
     status->deliver.data = status;
     status->deliver.log = cycle->log;
 
+    status->closed = rum_closed_create(RUM_CLOSED_MEMORY);
+    if (status->closed == NULL) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_rum_reader_init(cycle, rmcf->redis);
 }
 
@@ -95,6 +101,7 @@ ngx_http_rum_status_answer_exit(void)
     }
 
     ngx_http_rum_reader_exit();
+    rum_closed_destroy(status->closed);
 }
 
 
@@ -180,6 +187,8 @@ ngx_http_rum_status_create(ngx_str_t *args)
         ngx_free(answer);
         return NULL;
     }
+
+    rum_plan_keep(answer->job.plan, status->closed, ngx_time());
 
     answer->ident = -1;
     answer->asked = ngx_current_msec;
