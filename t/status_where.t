@@ -287,4 +287,36 @@ is($nginx->get("/status?format=csv&site=nobody&q=50")->{body},
               qw(beacons views errors entrances bounces sessions)),
    'a site that is not known');
 
+
+# of much, what is over need not be read again, for other questions neither
+
+for my $day (0 .. 40) {
+    $rollup->counter('long', 'page', "/$_", 'views', time - 86400 * $day, $_)
+        for 1 .. 60;
+}
+
+$rollup->write;
+
+sub commands {
+    return ($redis->command('INFO', 'stats')
+            =~ /total_commands_processed:(\d+)/)[0];
+}
+
+sub long {
+    my ($more) = @_;
+    my $before = commands();
+    my $answer = $nginx->json("/status?site=long&by=page&metric=views$more");
+
+    return (commands() - $before - 1, $answer->{counters}{groups});
+}
+
+my ($reads, $all) = long('&last=40d');
+my ($fewer, $some) = long('&last=40d&limit=7');
+
+is($all->[0]{views}, 41 * 60, 'all days are counted');
+is_deeply($some, [ @$all[0 .. 6] ], 'and those of another question');
+cmp_ok($reads, '>=', 82, 'which were read from both partitions once');
+cmp_ok($fewer, '<=', 8, 'and then only the last one');
+is((long('&last=39d'))[1][0]{views}, 40 * 60, 'another span is another sum');
+
 finish();
