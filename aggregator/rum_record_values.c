@@ -9,6 +9,8 @@
 #include "rum_record.h"
 
 
+static int rum_record_interaction(rum_record_t *r,
+    const rum_event_attribution_t *a);
 static int rum_record_trace(rum_record_t *r, rum_detail_e detail,
     const rum_str_t *text, size_t max);
 static int rum_record_has_cell(const rum_record_t *r, uint32_t cell);
@@ -113,8 +115,7 @@ rum_record_attributions(rum_record_t *r)
             }
 
         } else if (rum_str_is(&a->metric, "inp")) {
-            rc = rum_record_trace(r, RUM_DETAIL_INP_TARGET, &a->target,
-                                  RUM_LEN_VALUE);
+            rc = rum_record_interaction(r, a);
 
         } else if (rum_str_is(&a->metric, "cls")) {
             rc = rum_record_trace(r, RUM_DETAIL_CLS_TARGET, &a->target,
@@ -127,6 +128,47 @@ rum_record_attributions(rum_record_t *r)
     }
 
     return RUM_OK;
+}
+
+
+/* what was touched, by a pointer or by the keyboard, and both together */
+
+static int
+rum_record_interaction(rum_record_t *r, const rum_event_attribution_t *a)
+{
+    int                     len;
+    rum_str_t               target, type, pair;
+    unsigned char           buf[3 * RUM_LEN_VALUE + 1 + RUM_LEN_NAME];
+
+    static const rum_str_t  unknown = rum_string(RUM_UNKNOWN);
+
+    if (rum_record_trace(r, RUM_DETAIL_INP_TARGET, &a->target, RUM_LEN_VALUE)
+        != RUM_OK
+        || rum_record_trace(r, RUM_DETAIL_INP_TYPE, &a->type, RUM_LEN_NAME)
+           != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    if (a->target.len == 0) {
+        return RUM_OK;
+    }
+
+    target = a->target;
+    target.len = rum_utf8_cut(target.data, target.len, RUM_LEN_VALUE);
+
+    type = a->type.len > 0 ? a->type : unknown;
+    type.len = rum_utf8_cut(type.data, type.len, RUM_LEN_NAME);
+
+    len = rum_pair_write(&target, &type, buf, sizeof(buf));
+    if (len < 0) {
+        return RUM_ERROR;
+    }
+
+    pair.data = buf;
+    pair.len = (size_t) len;
+
+    return rum_record_trace(r, RUM_DETAIL_INP_TARGET_TYPE, &pair, pair.len);
 }
 
 

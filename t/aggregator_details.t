@@ -187,14 +187,20 @@ sub model_speed {
     $s->{conversions} += $n;
 }
 
+my %about = (lcp => ['target', 'url'], inp => ['target', 'type'],
+             cls => ['target']);
+
 sub model_values {
     for my $view (values %value) {
         for my $metric (keys %$view) {
             my $v = $view->{$metric};
 
             count($v->{t}, "${metric}_$_", $v->{$_}, $metric, $v->{x})
-                for grep { defined $v->{$_} }
-                    $metric eq 'lcp' ? qw(target url) : 'target';
+                for grep { defined $v->{$_} } @{ $about{$metric} };
+            count($v->{t}, 'inp_target,inp_type',
+                  pair($v->{target}, $v->{type} // '(unknown)'), $metric,
+                  $v->{x})
+                if $metric eq 'inp' && defined $v->{target};
         }
     }
 }
@@ -240,7 +246,9 @@ sub event {
         rand() < .7 ? (attribution => {
             lcp => { target => one_of('img.hero', 'h1', 'p>b'),
                      rand() < .5 ? (url => one_of('/h.avif', '/l.png')) : () },
-            inp => { target => one_of('button.buy', '#menu') },
+            inp => { target => one_of('button.buy', '#menu', 'a,b'),
+                     rand() < .8 ? (type => one_of('pointer', 'keyboard'))
+                                 : () },
             rand() < .5 ? (cls => { target => 'div.ad' }) : (),
             ttfb => { target => 'nothing' } }) : (),
         rand() < .3 ? (from => one_of('/', '/list', 'search.example'))
@@ -343,7 +351,8 @@ sub compare {
     for my $key ($stream->names('1*')) {
         next if $key !~ /^rum:\{0\}:((1[mhd]):(\d+):(shop):
                           ((?:error|host|action|event)(?:,[a-z]+)?|from,page
-                           |speed|[a-z]+_(?:target|url)):([a-z]+))$/x;
+                           |speed|inp_target,inp_type
+                           |[a-z]+_(?:target|url|type)):([a-z]+))$/x;
 
         my $want = delete $left{$1} || {};
         my $got = $stream->rollup($2, $3, $4, $5, $6);

@@ -31,7 +31,8 @@ DETAILS = {"error": ("errors", "views"), "error,page": ("errors",),
            "action": ("actions",), "action,target": ("actions",),
            "event": ("events",), "event,page": ("events",),
            "lcp_target": (), "lcp_url": (), "inp_target": (),
-           "cls_target": (), "speed": ("visits", "conversions")}
+           "inp_type": (), "inp_target,inp_type": (), "cls_target": (),
+           "speed": ("visits", "conversions")}
 WIDTHS = {"1m": 60, "1h": 3600, "1d": 86400}
 RATED = ("lcp", "inp", "cls", "fcp", "ttfb")
 BASE = 2 ** (1 / 64)

@@ -179,8 +179,11 @@ for my $n (1 .. 3) {
         resources => [ { host => 'cdn.example', type => 'img', count => 4,
                          duration => [120, 88], bytes => 1000 } ],
         actions => [ { type => 'click', target => 'button.buy', t => 10 } ],
-        metrics => { lcp => 1200 },
-        attribution => { lcp => { target => 'img.hero' } } });
+        metrics => { lcp => 1200, inp => 100 * $n },
+        attribution => { lcp => { target => 'img.hero' },
+                         inp => { target => $n == 3 ? '#q' : 'button.buy',
+                                  type => $n == 1 ? 'pointer' : 'keyboard' }
+                       } });
 }
 
 my $row = wait_for(sub {
@@ -212,5 +215,21 @@ for my $case (["by=page&where=error:$row->{value}", '/cart errors 3'],
 
 is($site->json('/status?site=shop&by=lcp_target')->{metrics}{lcp}{groups}[0]
    {count}, 3, 'what the LCP was');
+
+for my $case (['by=inp_type', 'keyboard 2 500', 'pointer 1 100'],
+              ['by=inp_target,inp_type', '#q,keyboard 1 300',
+               'button.buy,keyboard 1 200', 'button.buy,pointer 1 100'],
+              ['by=inp_type&where=inp_target:button.buy', 'keyboard 1 200',
+               'pointer 1 100'],
+              ['by=inp_target&where=inp_type:keyboard', '#q 1 300',
+               'button.buy 1 200'])
+{
+    my ($question, @expected) = @$case;
+    my $groups = $site->json("/status?site=shop&$question")
+                      ->{metrics}{inp}{groups};
+
+    is_deeply([ map { "$_->{value} $_->{count} $_->{sum}" } @$groups ],
+              \@expected, $question);
+}
 
 finish();
