@@ -5,6 +5,7 @@
 #define _GNU_SOURCE                     /* qsort_r() */
 
 #include "rum_delta.h"
+#include "rum_huge.h"
 
 #include <stdlib.h>
 
@@ -180,11 +181,16 @@ rum_delta_add_event(rum_delta_t *d, uint32_t samples)
         size = d->events_size ? 2 * d->events_size : RUM_DELTA_MIN;
         size = size > needed ? size : 2 * needed;
 
-        events = realloc(d->events, size);
+        events = rum_huge_alloc(size);
         if (events == NULL) {
             return NULL;
         }
 
+        if (d->events_len > 0) {
+            memcpy(events, d->events, d->events_len);
+        }
+
+        free(d->events);
         d->events = events;
         d->events_size = size;
     }

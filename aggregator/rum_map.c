@@ -3,6 +3,7 @@
  */
 
 #include "rum_map.h"
+#include "rum_huge.h"
 
 #include <stdlib.h>
 
@@ -157,7 +158,7 @@ rum_map_resize(rum_map_t *map, uint32_t slots)
     from = map->slots;
     old = from != NULL ? map->mask + 1 : 0;
 
-    map->slots = malloc((size_t) slots * sizeof(rum_map_slot_t));
+    map->slots = rum_huge_alloc((size_t) slots * sizeof(rum_map_slot_t));
     if (map->slots == NULL) {
         map->slots = from;
         return RUM_ERROR;
