@@ -260,7 +260,11 @@ fuzz-coverage:
 
 # ----------------------------------------------------------------- tests
 
-TESTS ?= $(sort $(wildcard t/*.t))
+# the long ones first, so that none of them is what all wait for in the end
+LONG_TESTS = $(patsubst %,t/%.t,chaos sentinel dashboard_views spool \
+               dashboard_use browser_loss tls fuzz_smoke)
+TESTS     ?= $(LONG_TESTS) \
+             $(filter-out $(LONG_TESTS),$(sort $(wildcard t/*.t)))
 PROVE  = tools/prove $(BUILD)/prove.state
 
 .PHONY: test test-plain leak asan asan-build
