@@ -44,6 +44,7 @@ rum_delta_free(rum_delta_t *d)
     free(d->members);
     free(d->groups);
     free(d->strings);
+    free(d->slowest);
     free(d->rejected);
     free(d->order);
     free(d->lists);
@@ -60,6 +61,7 @@ rum_delta_reset(rum_delta_t *d)
     d->nmembers = 0;
     d->ngroups = 0;
     d->nstrings = 0;
+    d->nslowest = 0;
     d->nrejected = 0;
     d->serial++;
     rum_map_clear(&d->map);
@@ -143,6 +145,66 @@ rum_delta_member(rum_delta_t *d, rum_delta_event_t *event,
 
     return rum_delta_add_member(d, place, RUM_DIM_DETAILS + detail, first,
                                 second);
+}
+
+
+int
+rum_delta_slowest(rum_delta_t *d, const rum_slowest_t *slowest)
+{
+    void                 *array;
+    size_t                url;
+    rum_group_t          *group;
+    rum_slowest_t         known;
+    rum_delta_slowest_t  *kept;
+
+    group = &d->groups[d->members[d->nmembers - 1]];
+
+    if (rum_delta_slowest_of(d, group, &known) == RUM_OK
+        && !rum_slowest_before(slowest, &known))
+    {
+        return RUM_OK;
+    }
+
+    if (group->slowest == 0) {
+        array = rum_delta_grow(d->slowest, d->nslowest, &d->slowest_size,
+                               sizeof(rum_delta_slowest_t));
+        if (array == NULL) {
+            return RUM_ERROR;
+        }
+
+        d->slowest = array;
+        group->slowest = (uint32_t) ++d->nslowest;
+    }
+
+    if (rum_delta_string(d, &slowest->url, &url) != RUM_OK) {
+        return RUM_ERROR;
+    }
+
+    kept = &d->slowest[group->slowest - 1];
+    kept->duration = slowest->duration;
+    kept->url = url;
+    kept->len = slowest->url.len;
+
+    return RUM_OK;
+}
+
+
+int
+rum_delta_slowest_of(const rum_delta_t *d, const rum_group_t *group,
+    rum_slowest_t *slowest)
+{
+    const rum_delta_slowest_t  *kept;
+
+    if (group->slowest == 0) {
+        return RUM_DECLINED;
+    }
+
+    kept = &d->slowest[group->slowest - 1];
+    slowest->duration = kept->duration;
+    slowest->url.data = d->strings + kept->url;
+    slowest->url.len = kept->len;
+
+    return RUM_OK;
 }
 
 

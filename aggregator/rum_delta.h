@@ -90,7 +90,15 @@ typedef struct {
     uint32_t              count;        /* events */
     uint32_t              list;         /* the first of them in lists */
     uint32_t              value;        /* of the rollup, for the flush */
+    uint32_t              slowest;      /* its number + 1; 0: none */
 } rum_group_t;
+
+/* the slowest resource of a group; the URL is in strings */
+typedef struct {
+    double                duration;
+    size_t                url;
+    size_t                len;
+} rum_delta_slowest_t;
 
 /* an entry that was not understood; all in strings */
 typedef struct {
@@ -114,6 +122,7 @@ typedef struct {
     uint32_t             *members;
     rum_group_t          *groups;
     unsigned char        *strings;
+    rum_delta_slowest_t  *slowest;
     rum_rejected_t       *rejected;
 
     size_t                nevents;
@@ -124,6 +133,7 @@ typedef struct {
     size_t                nmembers, members_size;
     size_t                ngroups, groups_size;
     size_t                nstrings, strings_size;
+    size_t                nslowest, slowest_size;
     size_t                nrejected;
 
     rum_map_t             map;          /* of groups */
@@ -155,6 +165,16 @@ rum_delta_event_t *rum_delta_detail(rum_delta_t *d, uint32_t samples);
 int rum_delta_member(rum_delta_t *d, rum_delta_event_t *event,
     const rum_place_t *place, rum_detail_e detail, uint32_t first,
     uint32_t second);
+
+/*
+ * The group that a member was added of last had such a resource: the slowest
+ * one is kept.  RUM_ERROR without memory.
+ */
+int rum_delta_slowest(rum_delta_t *d, const rum_slowest_t *slowest);
+
+/* that of the group; RUM_DECLINED if it has none.  Valid until the next. */
+int rum_delta_slowest_of(const rum_delta_t *d, const rum_group_t *group,
+    rum_slowest_t *slowest);
 
 /*
  * The event after the one at that position, or NULL; *units becomes its own.

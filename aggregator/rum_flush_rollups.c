@@ -20,6 +20,8 @@ static int rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row);
 static int rum_flush_add(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row, const rum_gather_sums_t *sums);
+static int rum_flush_slowest(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row);
 static int rum_flush_change(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row, uint32_t cell,
     const rum_change_t *change);
@@ -280,6 +282,10 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
             rc = rum_flush_metrics(f, group, windows[res], row);
         }
 
+        if (rc == RUM_OK && group->slowest != 0) {
+            rc = rum_flush_slowest(f, group, windows[res], row);
+        }
+
         if (rc != RUM_OK) {
             return rc;
         }
@@ -392,6 +398,22 @@ rum_flush_add(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
     }
 
     return RUM_OK;
+}
+
+
+static int
+rum_flush_slowest(rum_flush_t *f, const rum_group_t *group,
+    rum_window_t *window, rum_row_t *row)
+{
+    rum_change_t   change;
+    rum_slowest_t  slowest;
+
+    memset(&change, 0, sizeof(change));
+    change.slowest = &slowest;
+    (void) rum_delta_slowest_of(&f->p->delta, group, &slowest);
+
+    return rum_store_change(&f->p->store, window, row, RUM_CELL_SLOWEST,
+                            &change);
 }
 
 

@@ -278,7 +278,7 @@ rum_flush_settle_row(rum_flush_t *f, rum_window_t *total,
     store = &f->p->store;
     h = &f->p->scratch->histogram;
 
-    for (cell = RUM_COUNTERS; cell < from->ncells; cell++) {
+    for (cell = RUM_CELL_METRICS; cell < from->ncells; cell++) {
 
         if (from->cells[cell].data == NULL) {
             continue;

@@ -22,6 +22,8 @@ static int rum_record_error(rum_record_t *r, const rum_event_error_t *error,
     uint64_t fingerprint, uint32_t count);
 static int rum_record_resource(rum_record_t *r,
     const rum_event_resource_t *resource);
+static int rum_record_slowest(rum_record_t *r,
+    const rum_event_resource_t *resource);
 static int rum_record_from(rum_record_t *r);
 static int rum_record_action(rum_record_t *r,
     const rum_event_action_t *action);
@@ -268,7 +270,49 @@ rum_record_resource(rum_record_t *r, const rum_event_resource_t *resource)
         return RUM_ERROR;
     }
 
-    return rum_record_member(r, event, RUM_DETAIL_HOST_TYPE, host, type);
+    if (rum_record_member(r, event, RUM_DETAIL_HOST_TYPE, host, type)
+        != RUM_OK)
+    {
+        return RUM_ERROR;
+    }
+
+    return resource->url.len > 0 ? rum_record_slowest(r, resource) : RUM_OK;
+}
+
+
+/* the URL is that of the longest duration */
+
+static int
+rum_record_slowest(rum_record_t *r, const rum_event_resource_t *resource)
+{
+    float          longest;
+    uint32_t       i;
+    rum_slowest_t  slowest;
+
+    if (resource->ndurations == 0
+        || !rum_record_wants(r, RUM_DETAIL_SLOWEST, RUM_DETAIL_SLOWEST))
+    {
+        return RUM_OK;
+    }
+
+    longest = resource->durations[0];
+
+    for (i = 1; i < resource->ndurations; i++) {
+        longest = resource->durations[i] > longest ? resource->durations[i]
+                                                   : longest;
+    }
+
+    slowest.duration = round((double) longest * 10) / 10;
+
+    if (slowest.duration < 0 || slowest.duration > RUM_HISTOGRAM_MAX) {
+        return RUM_OK;
+    }
+
+    slowest.url.data = resource->url.data;
+    slowest.url.len = rum_utf8_cut(resource->url.data, resource->url.len,
+                                   RUM_SLOWEST_URL);
+
+    return rum_delta_slowest(&r->p->delta, &slowest);
 }
 
 

@@ -75,7 +75,7 @@ rum_record_sample(const rum_partition_t *p, uint32_t cell, double value,
 {
     uint32_t  known;
 
-    known = cell - RUM_COUNTERS;
+    known = cell - RUM_CELL_METRICS;
 
     sample->value = value;
     sample->bucket = value > RUM_HISTOGRAM_ZERO

@@ -37,7 +37,7 @@ rum_sites_init(rum_sites_t *s, const rum_config_t *config, uint64_t seed)
         metric = rum_metric_find(&rum_details[i].metric);
 
         s->traced[i] = metric != NULL
-                       ? RUM_COUNTERS + (uint32_t) (metric - rum_metrics)
+                       ? RUM_CELL_METRICS + (uint32_t) (metric - rum_metrics)
                        : RUM_NO_NUMBER;
     }
 }
@@ -237,7 +237,7 @@ rum_site_cell(rum_sites_t *s, rum_site_t *site, const rum_str_t *name,
     uint32_t  i;
 
     if (known != NULL) {
-        *cell = RUM_COUNTERS + (uint32_t) (known - rum_metrics);
+        *cell = RUM_CELL_METRICS + (uint32_t) (known - rum_metrics);
         return RUM_OK;
     }
 
@@ -260,7 +260,7 @@ rum_site_cell(rum_sites_t *s, rum_site_t *site, const rum_str_t *name,
         }
     }
 
-    *cell = RUM_COUNTERS + s->known + i;
+    *cell = RUM_CELL_METRICS + s->known + i;
 
     return RUM_OK;
 }
@@ -320,11 +320,17 @@ rum_str_t
 rum_site_cell_name(const rum_sites_t *s, const rum_site_t *site,
     uint32_t cell)
 {
+    static const rum_str_t  slowest = rum_string(RUM_SLOWEST);
+
     if (cell < RUM_COUNTERS) {
         return rum_counter_names[cell];
     }
 
-    cell -= RUM_COUNTERS;
+    if (cell == RUM_CELL_SLOWEST) {
+        return slowest;
+    }
+
+    cell -= RUM_CELL_METRICS;
 
     if (cell < s->known) {
         return rum_metrics[cell].name;
@@ -337,7 +343,7 @@ rum_site_cell_name(const rum_sites_t *s, const rum_site_t *site,
 uint32_t
 rum_site_cells(const rum_sites_t *s, const rum_site_t *site)
 {
-    return RUM_COUNTERS + s->known + site->nmetrics;
+    return RUM_CELL_METRICS + s->known + site->nmetrics;
 }
 
 
@@ -381,6 +387,13 @@ rum_site_has_metrics(uint32_t dim)
 {
     return dim < RUM_DIM_DETAILS
            || rum_details[dim - RUM_DIM_DETAILS].metric.len > 0;
+}
+
+
+int
+rum_site_has_slowest(uint32_t dim)
+{
+    return dim == RUM_DIM_DETAILS + RUM_DETAIL_SLOWEST;
 }
 
 

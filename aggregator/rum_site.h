@@ -7,8 +7,9 @@
  *               rollup.ndims + k           own dimension k of the site
  *               RUM_DIM_DETAILS + k        detail k, of errors, resources ...
  *   cell        0 .. RUM_COUNTERS - 1      beacons, views, errors, ...
- *               RUM_COUNTERS + k           metric k of core's table
- *               RUM_COUNTERS + known + k   own metric k of the site
+ *               RUM_CELL_SLOWEST           the slowest resource
+ *               RUM_CELL_METRICS + k       metric k of core's table
+ *               RUM_CELL_METRICS + known + k   own metric k of the site
  *
  * What is past the limits gets no number: a site counts as "(other)", a
  * dimension or metric is left out.
@@ -18,10 +19,12 @@
 #define RUM_SITE_H
 
 #include "rum_config.h"
-#include "rum_detail.h"
 #include "rum_map.h"
+#include "rum_slowest.h"
 
 #define RUM_COUNTERS           RUM_COUNTER_LAST
+#define RUM_CELL_SLOWEST       RUM_COUNTERS
+#define RUM_CELL_METRICS       (RUM_COUNTERS + 1)
 
 #define RUM_DIM_DETAILS        128
 
@@ -105,6 +108,9 @@ uint32_t rum_site_row_cell(const rum_sites_t *s, uint32_t dim);
 /* the counters of the dimension, by bit, and whether it has metrics */
 uint32_t rum_site_counters(uint32_t dim);
 int rum_site_has_metrics(uint32_t dim);
+
+/* whether the dimension has the cell that no index lists */
+int rum_site_has_slowest(uint32_t dim);
 
 /* whether the index in Redis has the pair; 1 from now on */
 int rum_site_indexed(const rum_site_t *site, uint32_t dim, uint32_t cell);

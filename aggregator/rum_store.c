@@ -21,6 +21,8 @@ static int rum_window_list_row(rum_window_t *window, const rum_row_t *row);
 static void rum_row_free_cells(rum_row_t *row);
 static int rum_store_change_counter(rum_store_t *s, rum_cell_t *cell,
     int64_t change);
+static int rum_store_change_slowest(rum_cell_t *cell,
+    const rum_slowest_t *slowest, unsigned *changed);
 static int rum_store_change_histogram(rum_store_t *s, rum_cell_t *cell,
     uint32_t cell_number, const rum_change_t *change, unsigned *changed);
 static int rum_store_remove(rum_histogram_t *h, uint32_t cell,
@@ -358,6 +360,9 @@ rum_store_change(rum_store_t *s, rum_window_t *window, rum_row_t *row,
         rc = rum_store_change_counter(s, c, change->counter);
         changed = 1;
 
+    } else if (cell == RUM_CELL_SLOWEST) {
+        rc = rum_store_change_slowest(c, change->slowest, &changed);
+
     } else {
         rc = rum_store_change_histogram(s, c, cell, change, &changed);
     }
@@ -460,6 +465,41 @@ rum_store_counter(rum_store_t *s, const rum_cell_t *cell, int64_t *counter)
     }
 
     return RUM_ERROR;
+}
+
+
+static int
+rum_store_change_slowest(rum_cell_t *cell, const rum_slowest_t *slowest,
+    unsigned *changed)
+{
+    int             rc;
+    rum_str_t       packed;
+    rum_slowest_t   known;
+    unsigned char   buf[RUM_SLOWEST_MAX];
+
+    *changed = 0;
+
+    packed.data = cell->data;
+    packed.len = cell->len;
+
+    if (cell->data != NULL) {
+        if (rum_slowest_decode(&known, &packed) != RUM_OK) {
+            rum_log(RUM_LOG_ERROR, "a slowest resource in Redis was broken; "
+                    "it is replaced");
+
+        } else if (!rum_slowest_before(slowest, &known)) {
+            return RUM_OK;
+        }
+    }
+
+    rc = rum_slowest_encode(slowest, buf, sizeof(buf));
+    if (rc < 0) {
+        return rc;
+    }
+
+    *changed = 1;
+
+    return rum_cell_set(cell, buf, (size_t) rc);
 }
 
 

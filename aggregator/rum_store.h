@@ -99,6 +99,7 @@ typedef struct {
     const rum_histogram_t  *removed;
     const rum_sample_t    **samples;    /* removed ones, of other cells too */
     size_t                  nsamples;
+    const rum_slowest_t    *slowest;    /* of RUM_CELL_SLOWEST */
 } rum_change_t;
 
 /* RUM_ERROR without memory */

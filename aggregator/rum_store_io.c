@@ -151,12 +151,16 @@ rum_store_load_rows(rum_store_t *s, rum_redis_t *redis)
 }
 
 
-/* a hash without an entry in the index does not exist yet */
+/* a hash without an entry in the index does not exist yet; one is never there */
 
 static int
 rum_store_cell_loadable(const rum_store_t *s, const rum_window_t *window,
     uint32_t cell)
 {
+    if (cell == RUM_CELL_SLOWEST) {
+        return rum_site_has_slowest(window->dim);
+    }
+
     return rum_site_indexed(s->sites->sites[window->site], window->dim,
                             cell);
 }

@@ -20,6 +20,8 @@ static int rum_plan_next_sample(rum_plan_t *plan, rum_read_t *read);
 static uint32_t rum_plan_parts(const rum_plan_t *plan, uint32_t site);
 static int rum_plan_read_column(const rum_report_site_t *site,
     uint32_t column);
+static rum_str_t rum_plan_column_name(const rum_report_site_t *site,
+    uint32_t column);
 static int rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     rum_command_t *command);
 static int rum_plan_sessions_command(rum_plan_t *plan,
@@ -193,7 +195,7 @@ rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read)
     while (next->site < plan->report->nsites) {
         site = &plan->report->sites[next->site];
 
-        if (next->column == site->nmetrics + RUM_COUNTER_LAST) {
+        if (next->column == rum_plan_columns(site)) {
             next->column = 0;
             next->site++;
             continue;
@@ -225,7 +227,13 @@ rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read)
             }
         }
 
-        return RUM_OK;
+        /* of the earlier span none is shown */
+
+        if (!rum_plan_is_slowest(site, read->column)
+            || !plan->windows[read->window].earlier)
+        {
+            return RUM_OK;
+        }
     }
 
     return RUM_DECLINED;
@@ -235,7 +243,26 @@ rum_plan_next_rollup(rum_plan_t *plan, rum_read_t *read)
 static int
 rum_plan_read_column(const rum_report_site_t *site, uint32_t column)
 {
+    if (rum_plan_is_slowest(site, column)) {
+        return site->slowest;
+    }
+
     return column < site->nmetrics || site->counters[column - site->nmetrics];
+}
+
+
+static rum_str_t
+rum_plan_column_name(const rum_report_site_t *site, uint32_t column)
+{
+    static const rum_str_t  slowest = rum_string(RUM_SLOWEST);
+
+    if (rum_plan_is_slowest(site, column)) {
+        return slowest;
+    }
+
+    return column < site->nmetrics ? site->metrics[column].name
+                                   : rum_counter_names[column
+                                                       - site->nmetrics];
 }
 
 
@@ -343,9 +370,7 @@ rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
         }
 
         if (read->type == RUM_READ_ROLLUP) {
-            key.metric = read->column < site->nmetrics
-                         ? site->metrics[read->column].name
-                         : rum_counter_names[read->column - site->nmetrics];
+            key.metric = rum_plan_column_name(site, read->column);
         }
     }
 
@@ -563,7 +588,7 @@ rum_plan_begin_rollups(rum_plan_t *plan)
             return rc;
         }
 
-        for (k = 0; k < site->nmetrics + RUM_COUNTER_LAST; k++) {
+        for (k = 0; k < rum_plan_columns(site); k++) {
             columns += rum_plan_read_column(site, k);
         }
     }
@@ -633,13 +658,26 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
     int                 rc;
     uint32_t            i, counters, held;
     rum_str_t           sessions = rum_string(RUM_SESSIONS);
+    rum_str_t           slowest = rum_string(RUM_SLOWEST);
     rum_str_t           first, second;
     const rum_str_t    *dimension;
     const rum_query_t  *query;
 
     query = plan->query;
 
+    /* without an index there is no rollup, but there may be one day */
+
+    dimension = plan->rollup ? &plan->rollup->name : &query->by;
+
+    site->slowest = query->format != RUM_QUERY_PROMETHEUS
+                    && rum_query_wants(query, &slowest)
+                    && rum_detail_find(dimension) == RUM_DETAIL_SLOWEST;
+
     for (i = 0; i < query->nmetrics; i++) {
+        if (site->slowest && rum_str_eq(&query->metrics[i], &slowest)) {
+            continue;
+        }
+
         rc = rum_report_add_metric(plan->report, site, &query->metrics[i]);
         if (rc == RUM_ERROR) {
             return rc;
@@ -647,10 +685,6 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
     }
 
     counters = 0;
-
-    /* without an index there is no rollup, but there may be one day */
-
-    dimension = plan->rollup ? &plan->rollup->name : &query->by;
     held = rum_detail_counters(dimension);
 
     for (i = 0; i < RUM_COUNTER_LAST; i++) {
@@ -674,6 +708,10 @@ rum_plan_metrics(rum_plan_t *plan, rum_report_site_t *site)
 
     if (site->sessions && counters == 0) {
         site->counters[RUM_COUNTER_BEACONS] = 1;
+    }
+
+    if (site->slowest && counters == 0) {
+        site->counters[RUM_COUNTER_REQUESTS] = 1;
     }
 
     return RUM_OK;

@@ -72,7 +72,8 @@ typedef struct {
     rum_read_e             type;
     uint32_t               partition;
     uint32_t               site;
-    uint32_t               column;      /* a metric, then the counters */
+    uint32_t               column;      /* a metric, then the counters,
+                                           then the slowest resource */
     uint32_t               sequence;    /* of the columns of all sites */
     uint32_t               window;
     uint32_t               row;
@@ -211,6 +212,10 @@ int rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
     rum_window_t *windows, int max);
 
 /* what the files of the plan share */
+
+#define rum_plan_columns(site)  ((site)->nmetrics + RUM_COUNTER_LAST + 1)
+#define rum_plan_is_slowest(site, column)                                     \
+    ((column) + 1 == rum_plan_columns(site))
 
 /* from the question's span to windows; may refuse */
 void rum_plan_span(rum_plan_t *plan, uint64_t now);

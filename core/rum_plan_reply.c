@@ -441,6 +441,10 @@ rum_plan_take_value(rum_plan_t *plan, const rum_read_t *read,
                                     &value, packed);
     }
 
+    if (rum_plan_is_slowest(site, read->column)) {
+        return rum_report_slowest(plan->report, site, &value, packed);
+    }
+
     return rum_report_counter(plan->report, site,
                               read->column - site->nmetrics, place, &value,
                               packed);

@@ -125,7 +125,12 @@ rum_report_free_group(rum_report_group_t *group, uint32_t nmetrics,
         free(group->sample->fields[i].data);
     }
 
+    if (group->slowest != NULL) {
+        free(group->slowest->url.data);
+    }
+
     free(group->sample);
+    free(group->slowest);
     free(group->series);
     free(group->earlier);
     free(group->histograms);

@@ -10,6 +10,7 @@
  *                        +- the same of the earlier span, with "compare"
  *                        +- a series per metric and counter, with "step"
  *                        +- the sample of an error, by "error"
+ *                        +- the slowest resource, by "host,type"
  *
  * Filled by rum_plan, from Redis replies; nothing that comes from there is
  * trusted.  A field that cannot be understood is counted in "unreadable".
@@ -25,6 +26,7 @@
 #include "rum_histogram.h"
 #include "rum_keys.h"
 #include "rum_query.h"
+#include "rum_slowest.h"
 #include "rum_text.h"
 
 #define RUM_REPORT_SITES       1000
@@ -97,6 +99,7 @@ struct rum_report_group_s {
     int64_t               *steps[RUM_COUNTER_LAST + 1];     /* counters, and
                                            sessions; NULL: all are 0 */
     rum_report_sample_t   *sample;
+    rum_slowest_t         *slowest;     /* with its own URL */
 };
 
 /* groups in the order of the answer, cut at the limit */
@@ -133,6 +136,7 @@ typedef struct {
 
     unsigned               counters[RUM_COUNTER_LAST];      /* 1: read */
     unsigned               sessions:1;  /* read */
+    unsigned               slowest:1;   /* read */
     unsigned               session_steps:1;     /* for each step, too */
     unsigned               limited:1;   /* "(other)" occurs */
 } rum_report_site_t;
@@ -262,6 +266,13 @@ int rum_report_session_earlier(rum_report_t *report,
 /* an error's sample of one partition; the one seen last is kept */
 int rum_report_sample(rum_report_t *report, rum_report_group_t *group,
     const rum_report_sample_t *sample);
+
+/*
+ * The slowest resource of one window and partition; the slowest of all is
+ * kept.  Returns as rum_report_histogram().
+ */
+int rum_report_slowest(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, const rum_str_t *packed);
 
 /* one field of rum:{P}:health */
 void rum_report_health(rum_report_t *report, const rum_str_t *name,

@@ -15,6 +15,7 @@ typedef struct {
     const rum_report_site_t    *site;
     unsigned char              *scratch;
     unsigned                    rated;      /* of the current metric */
+    unsigned                    urls;       /* there is a column of them */
 } rum_csv_t;
 
 
@@ -32,6 +33,7 @@ static void rum_csv_change(rum_csv_t *csv, const rum_histogram_t *h,
     const rum_histogram_t *earlier);
 static void rum_csv_counter(rum_csv_t *csv, const rum_str_t *name,
     uint32_t counter);
+static void rum_csv_slowest(rum_csv_t *csv);
 static void rum_csv_begin(rum_csv_t *csv, const rum_str_t *metric,
     const rum_str_t *value);
 static void rum_csv_time(rum_csv_t *csv, uint32_t step);
@@ -55,6 +57,10 @@ rum_report_csv(const rum_report_t *report, rum_text_t *text)
     csv.scratch = malloc(3 * RUM_REPORT_VALUE_MAX);
     if (csv.scratch == NULL) {
         return RUM_ERROR;
+    }
+
+    for (i = 0; !report->nsteps && i < report->nsites; i++) {
+        csv.urls |= report->sites[i].slowest;
     }
 
     rum_csv_header(&csv);
@@ -91,6 +97,10 @@ rum_csv_header(rum_csv_t *csv)
         rum_csv_quantiles(csv, "_change");
         rum_csv_quantiles(csv, "_low");
         rum_csv_quantiles(csv, "_high");
+    }
+
+    if (csv->urls) {
+        rum_text_add_c(csv->text, ",url");
     }
 
     rum_text_add_c(csv->text, "\r\n");
@@ -134,6 +144,10 @@ rum_csv_site(rum_csv_t *csv)
                             : csv->site->sessions)
     {
         rum_csv_counter(csv, &sessions, RUM_COUNTER_LAST);
+    }
+
+    if (csv->urls && csv->site->slowest) {
+        rum_csv_slowest(csv);
     }
 }
 
@@ -355,6 +369,43 @@ rum_csv_counter(rum_csv_t *csv, const rum_str_t *name, uint32_t counter)
 }
 
 
+/* how long it took is the "max" */
+
+static void
+rum_csv_slowest(rum_csv_t *csv)
+{
+    uint32_t                   i, k, empty;
+    const rum_report_group_t  *group;
+    static const rum_str_t     name = rum_string(RUM_SLOWEST);
+
+    empty = 1 + 3 + csv->report->query->nquantiles;
+
+    if (csv->report->query->compare) {
+        empty += 2 + 4 * csv->report->query->nquantiles;
+    }
+
+    for (i = 0; i < csv->site->rows.n; i++) {
+        group = csv->site->rows.groups[i];
+
+        if (group->slowest == NULL) {
+            continue;
+        }
+
+        rum_csv_begin(csv, &name, &group->value);
+        rum_text_add_c(csv->text, ",,,");
+        rum_csv_double(csv, group->slowest->duration, RUM_REPORT_DIGITS);
+
+        for (k = 0; k < empty; k++) {
+            rum_text_add_c(csv->text, ",");
+        }
+
+        rum_text_add_c(csv->text, ",");
+        rum_csv_string(csv, &group->slowest->url);
+        rum_text_add_c(csv->text, "\r\n");
+    }
+}
+
+
 static void
 rum_csv_begin(rum_csv_t *csv, const rum_str_t *metric,
     const rum_str_t *value)
@@ -375,12 +426,12 @@ rum_csv_time(rum_csv_t *csv, uint32_t step)
 }
 
 
-/* so many columns are empty */
+/* so many columns are empty, and that of the URL */
 
 static void
 rum_csv_end(rum_csv_t *csv, uint32_t columns)
 {
-    while (columns-- > 0) {
+    for (columns += csv->urls; columns > 0; columns--) {
         rum_text_add_c(csv->text, ",");
     }
 

@@ -49,6 +49,7 @@ static void rum_json_counter_points(rum_json_t *json,
     const rum_report_t *report, const int64_t *steps);
 static void rum_json_sample(rum_json_t *json,
     const rum_report_sample_t *sample);
+static void rum_json_slowest(rum_json_t *json, const rum_slowest_t *slowest);
 
 
 static const char *const  rum_json_ratings[] = {
@@ -483,6 +484,10 @@ rum_json_counters(rum_json_t *json, const rum_report_t *report,
         rum_json_sample(json, group->sample);
     }
 
+    if (group->slowest != NULL) {
+        rum_json_slowest(json, group->slowest);
+    }
+
     rum_json_map_end(json);
 }
 
@@ -606,5 +611,18 @@ rum_json_sample(rum_json_t *json, const rum_report_sample_t *sample)
         }
     }
 
+    rum_json_map_end(json);
+}
+
+
+static void
+rum_json_slowest(rum_json_t *json, const rum_slowest_t *slowest)
+{
+    rum_json_key(json, RUM_SLOWEST);
+    rum_json_map(json);
+    rum_json_key(json, "url");
+    rum_json_string(json, &slowest->url);
+    rum_json_key(json, "duration");
+    rum_json_double(json, slowest->duration, RUM_REPORT_DIGITS);
     rum_json_map_end(json);
 }

@@ -285,6 +285,47 @@ rum_report_sample(rum_report_t *report, rum_report_group_t *group,
 }
 
 
+int
+rum_report_slowest(rum_report_t *report, rum_report_site_t *site,
+    const rum_str_t *value, const rum_str_t *packed)
+{
+    int                  rc;
+    rum_slowest_t        slowest;
+    rum_report_group_t  *group;
+
+    if (rum_slowest_decode(&slowest, packed) != RUM_OK) {
+        report->unreadable++;
+        return RUM_OK;
+    }
+
+    rc = rum_report_group(report, site, value, &group);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    if (group->slowest == NULL) {
+        group->slowest = calloc(1, sizeof(rum_slowest_t));
+        if (group->slowest == NULL) {
+            return RUM_ERROR;
+        }
+
+        report->memory += sizeof(rum_slowest_t);
+
+    } else if (!rum_slowest_before(&slowest, group->slowest)) {
+        return RUM_OK;
+    }
+
+    group->slowest->duration = slowest.duration;
+
+    rc = rum_report_replace(report, &group->slowest->url, &slowest.url);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    return report->memory > RUM_REPORT_MEMORY ? RUM_FULL : RUM_OK;
+}
+
+
 static double
 rum_report_seen(const rum_report_sample_t *sample, rum_sample_e field)
 {

@@ -70,6 +70,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             rum_report_counter(report, &report->sites[0], kind - 3, &place,
                                &value, &packed);
 
+        } else if (kind == 3 + RUM_COUNTER_LAST) {
+            rum_report_slowest(report, &report->sites[0], &value, &packed);
+
         } else if (report->sites[0].ngroups) {
             take_sample(report, &value, &packed);
         }
@@ -149,6 +152,8 @@ report_of(rum_query_t *q, unsigned kind)
     for (i = 0; i < RUM_COUNTER_LAST; i++) {
         report->sites[0].counters[i] = 1;
     }
+
+    report->sites[0].slowest = 1;
 
     report->nsteps = q->step ? 3 : 0;
 

@@ -11,6 +11,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+use RumRollup;
 use RumStream;
 use RumTest;
 
@@ -83,6 +84,16 @@ sub tally {
     }
 }
 
+# of two that took as long it is the one whose URL comes first
+sub slower {
+    my ($known, $duration, $url) = @_;
+
+    return $known if $known && ($known->{duration} > $duration
+                                || ($known->{duration} == $duration
+                                    && $known->{url} le $url));
+    return { duration => $duration, url => $url };
+}
+
 # adds to a counter or a histogram of a value in the windows of that time
 sub count {
     my ($t, $dimension, $value, $metric, @x) = @_;
@@ -94,6 +105,8 @@ sub count {
 
         if ($metric =~ /^(?:duration|value|lcp|inp|cls)$/) {
             tally($want{$key}{$value} ||= {}, $metric, $_) for @x;
+        } elsif ($metric eq 'slowest') {
+            $want{$key}{$value} = slower($want{$key}{$value}, @x);
         } else {
             $want{$key}{$value} += $x[0];
         }
@@ -129,6 +142,11 @@ sub model {
             count($t, @$_, 'bytes', $r->{bytes}) if $r->{bytes};
             count($t, @$_, 'duration', @{ $r->{duration} || [] });
         }
+
+        my ($longest) = sort { $b <=> $a } @{ $r->{duration} || [] };
+
+        count($t, @{ $of[1] }, 'slowest', $longest, $r->{url})
+            if defined $longest && defined $r->{url};
     }
 
     count($t, 'from,page', pair($e->{from}, $page), 'views', 1)
@@ -261,6 +279,8 @@ sub event {
             rand() < .8 ? (bytes => int rand 1e6) : (),
             rand() < .8 ? (duration => [ map { 1 + int rand 4000 }
                                          1 .. 1 + rand 8 ]) : (),
+            rand() < .8 ? (url => one_of('https://cdn.example/a.js', '/b',
+                                         '/c')) : (),
             } } 1 .. 1 + rand 3 ]) : (),
         rand() < .3 ? (actions => [ map { {
             type => one_of(qw(click rage_click dead_click)),
@@ -337,7 +357,7 @@ sub numbers {
 
     return { map { $_ => numbers($x->{$_}) } keys %$x } if ref $x eq 'HASH';
     return [ map { numbers($_) } @$x ] if ref $x eq 'ARRAY';
-    return $x + 0;
+    return $x =~ /^-?[0-9]/ ? $x + 0 : $x;
 }
 
 # values that are 0, or histograms of none, are left out: a window has them
@@ -358,8 +378,8 @@ sub compare {
         my $got = $stream->rollup($2, $3, $4, $5, $6);
 
         for my $rows ($got, $want) {
-            delete @$rows{ grep { ref $rows->{$_} ? !$rows->{$_}{count}
-                                                  : !$rows->{$_} }
+            delete @$rows{ grep { ref $rows->{$_}
+                                  ? !($rows->{$_}{count} // 1) : !$rows->{$_} }
                            keys %$rows };
         }
 
@@ -425,7 +445,8 @@ my %index = map { $_ => 1 } @{ $redis->command('SMEMBERS',
                                                $stream->key('index:shop')) };
 my @details = map { /^1d:\d+:shop:(.*)$/ ? $1 : () } keys %want;
 
-is_deeply([ grep { !$index{$_} } @details ], [], 'the index has them');
+is_deeply([ grep { !$index{$_} } @details ], ['host,type:slowest'],
+          'the index has them, but no slowest ones');
 
 my $visits = $stream->total('speed', 'visits');
 my $conversions = $stream->total('speed', 'conversions');
@@ -475,5 +496,47 @@ is(scalar(my @have = $stream->names('error:*')), 2,
 cmp_ok($stream->health('other'), '>', 0, 'and health says so');
 is_deeply([ grep { /:(?:action|event|lcp_target|host,type)/ }
             $stream->names('1d:*') ], [], 'what is off is not there');
+
+
+# ------------------------------- slowest resources, where there were none yet
+
+$agg->stop;
+$redis->command('FLUSHALL');
+$agg->write_conf(conf => "flush = 20ms\nlimit { default = 2 }\n");
+
+my $slowest = $stream->key("1d:$today:shop:host,type:slowest");
+my $old = RumRollup->new($redis);
+
+$old->counter('shop', 'host,type', $_, 'requests', $today, 5)
+    for 'cdn,img', 'cdn,script';
+$old->write;
+$redis->command('HSET', $slowest, 'cdn,script', 'junk');
+$agg->start;
+
+sub resource {
+    my ($type, $url, @ms) = @_;
+
+    $stream->add({ t => $today * 1000, resources => [
+        { host => 'cdn', type => $type, count => 1, url => $url,
+          @ms ? (duration => [ @ms ]) : () } ] });
+}
+
+resource('img', '/a', 100, 300);
+resource('img', '/b', 200);
+resource('script', '/' . 'x' x 300, 1.25);
+resource('font', '/f', 5);
+resource('font', '/g', 7);
+resource('img', '/no/duration');
+ok($stream->caught_up, 'rows of before');
+
+is_deeply($stream->rollup('1d', $today, 'shop', 'host,type', 'slowest'),
+          { 'cdn,img' => { duration => 300, url => '/a' },
+            'cdn,script' => { duration => 1.3, url => '/' . 'x' x 255 },
+            '(other)' => { duration => 7, url => '/g' } },
+          'get their slowest ones, cut and bounded');
+is($stream->rollup('1d', $today, 'shop', 'host,type', 'requests')
+   ->{'cdn,img'}, 9, 'beside what they have');
+like($agg->log, qr/a slowest resource in Redis was broken/, 'what was none');
+cmp_ok($redis->command('TTL', $slowest), '>', 0, 'it expires as they do');
 
 finish();

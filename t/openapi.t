@@ -33,6 +33,8 @@ for my $t ($base + 60, $base + 1800, $base - 1800, time) {
         $rollup->counter('shop', 'error', 'feedface00000000', 'errors', $t, 3);
         $rollup->counter('shop', 'host', 'cdn', 'requests', $t, 3);
         $rollup->counter('shop', 'host', 'cdn', 'bytes', $t, 3);
+        $rollup->counter('shop', 'host,type', 'cdn,img', 'requests', $t, 3);
+        $rollup->slowest('shop', 'host,type', 'cdn,img', $t, 1.5, '/a');
         $rollup->counter('shop', 'speed', 'poor', 'visits', $t, 3);
         $rollup->sessions('shop', 'device', $device, $t, 'a', 'b');
         $rollup->sessions('shop', 'all', '*', $t, 'a', 'b');
@@ -74,6 +76,7 @@ my @questions = (
     "site=shop&$hour&compare=1h&step=5m&by=device&q=0,50,99.9,100",
     "site=shop&where=device:mobile&$hour",
     "site=shop&by=page&where=device:mobile&$hour", "site=shop&by=error&$hour",
+    "site=shop&by=host,type&$hour&compare=1h&step=5m",
     "site=shop&by=host&$hour&compare=1h", "site=shop&by=speed&$hour&step=20m",
     'list=metrics', 'list=metrics&site=shop', 'list=sites',
     'list=dimensions', 'list=dimensions&site=shop', 'list=dimensions&site=no',
@@ -91,7 +94,7 @@ is_deeply([ map { $_->{status} } @answers ],
 my $all = join '', map { $_->{body} } @answers;
 
 for my $field (qw(where step steps compare change series histogram error
-                  bounce_rate conversion_rate sessions bytes needs_improvement
+                  slowest bounce_rate conversion_rate sessions bytes needs_improvement
                   aggregator module version low high total_sites description))
 {
     like($all, qr/"$field":/, "$field was among them");

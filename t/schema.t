@@ -49,7 +49,16 @@ RumLoad->start($nginx->port, $traffic->sent,
 
 # what has a meaning in keys and in pairs, in values
 my @odd = map { { page => "/a,b/$_", tags => { ab => "100%:{x} y\tz\x{e9}",
-                                               list => ',' } } } 1 .. 3;
+                                               list => ',' },
+                resources => [ map { { host => $_, type => 'img',
+                                       duration => [120, 12],
+                                       url => "https://$_/\x{e9}?x" } }
+                               'cdn', 'a,b' ],
+                metrics => { inp => 88 },
+                attribution => { inp => { target => 'a,b', url => '/x.js',
+                                          type => 'pointer' } } } } 1 .. 3;
+push @{ $odd[1]{resources} }, { host => 'cdn', type => 'img', count => 3,
+                                duration => 130.5, url => '/slow' };
 $nginx->beacon('/odd', $_) for @odd;
 
 ok(wait_for(sub {
@@ -81,6 +90,8 @@ sub differs {
     my ($a, $b) = @_;
 
     return 1 if !defined $a || !defined $b;
+    return $a->{url} ne $b->{url} || differs(map { $_->{duration} } $a, $b)
+        if ref $a;
     return abs($a - $b) > 1e-5 * abs($a);
 }
 
@@ -157,6 +168,9 @@ for my $res (sort keys %last) {
     ok(!@wrong, "$res: $n dimensions of sites are as status says")
         or diag(join "\n", @wrong[0 .. ($#wrong > 20 ? 20 : $#wrong)]);
 
+    is_deeply($read->{odd}{'host,type'}{counters}{'cdn,img'}{slowest},
+              { duration => 130.5, url => '/slow' },
+              "$res: the slowest resource is");
     ok($seen{$_}, "$res: $_ is among the values")
         for '(other)', '(unknown)', '/a%2Cb/:id,other',
             "100%:{x} y\tz\xc3\xa9", ',';

@@ -42,6 +42,9 @@ EVENT = {"t": int, "site": str, "page": str, "dims": dict, "metrics": dict,
          "view": str, "session": str, "n": int, "seq": int, "from": str,
          "ids": dict, "trace": str, "errors": list, "actions": list,
          "resources": list, "events": list, "attribution": dict}
+RESOURCE = {"host": str, "type": str, "count": int, "duration": list,
+            "bytes": int, "url": str}
+ATTRIBUTION = {"target": str, "url": str, "type": str}
 
 
 class Unexpected(Exception):
@@ -202,6 +205,10 @@ class Reader:
                 if histograms:
                     into["metrics"][name] = histograms
 
+        if "host,type" in answer:
+            self.read_slowest(answer["host,type"]["counters"], site,
+                              b"host,type")
+
         for dimension, into in answer.items():
             if (dimension != "page" and "," not in dimension
                     and dimension not in DETAILS):
@@ -219,6 +226,16 @@ class Reader:
                                        dict.fromkeys(DETAILS.get(
                                            dimension.decode(), COUNTERS), 0))
             counters[metric.decode()] += n
+
+    def read_slowest(self, into, site, dimension):
+        for value, packed in self.rollup(site, dimension, b"slowest"):
+            duration, url = msgpack.unpackb(packed)[:2]
+            expect(0 < len(url.encode()) <= 256, "an URL of %r" % url)
+            slowest = {"duration": duration, "url": url}
+            row = into[value.decode()]
+            row["slowest"] = min(row.get("slowest", slowest), slowest,
+                                 key=lambda s: (-s["duration"],
+                                                s["url"].encode()))
 
     def read_metric(self, site, dimension, metric):
         histograms = {}
@@ -271,6 +288,13 @@ def check_event(event):
         expect(name in EVENT, "a key %r in an event" % name)
         expect(isinstance(value, EVENT[name]), "%r is %r" % (name, value))
         expect(value not in ("", [], {}), "%r is empty" % name)
+
+    for parts, known in ((event.get("resources", ()), RESOURCE),
+                         (event.get("attribution", {}).values(), ATTRIBUTION)):
+        for part in parts:
+            for name, value in part.items():
+                expect(isinstance(value, known.get(name, ())),
+                       "%r is %r" % (name, value))
 
     for name in ("t", "site", "page"):
         expect(name in event, "no %r in an event" % name)

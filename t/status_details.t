@@ -48,7 +48,25 @@ $rollup->metric('shop', 'event', 'checkout', 'value', $base + 60,
                 10, 20, 59.9);
 $rollup->metric('shop', 'lcp_target', 'img.hero', 'lcp', $base + 60,
                 1000, 3000);
+
+# the partitions take turns
+counted('host,type', "cdn.example,$_", 'requests', 250) for 'img', 'font';
+counted('host,type', 'api.example,fetch', 'requests', 900);
+
+for my $slowest (['cdn.example,img', 60, 340, 'https://cdn.example/h.avif'],
+                 ['cdn.example,img', 120, 1830.25, 'https://cdn.example/"z"'],
+                 ['cdn.example,img', 180, 1830.25, 'https://cdn.example/z'],
+                 ['cdn.example,img', 4000, 9999, 'https://cdn.example/later'],
+                 ['cdn.example,font', 60, 12, '/f.woff2'])
+{
+    my ($value, $after, @slowest) = @$slowest;
+
+    $rollup->slowest('shop', 'host,type', $value, $base + $after, @slowest);
+}
+
 $rollup->write;
+$redis->command('HSET', "rum:{0}:1h:$base:shop:host,type:slowest",
+                'api.example,fetch', "\x92\x05\x06");
 
 my %sample = (type => 'TypeError', message => "x is <b>\"undefined\"</b> \xf0\x9f\x98\x80",
               source => '/app.js', line => 3, col => 14,
@@ -103,6 +121,41 @@ is_deeply([ map { [ @$_{qw(value requests bytes)} ] } @{ groups('by=host') } ],
 is_deeply([ map { $_->{value} } @{ groups('by=host&sort=-bytes') } ],
           ['cdn.example', 'api.example'], 'or by bytes');
 is(groups('by=host', 'duration')->[0]{max}, 340, 'how long they took');
+
+my %slowest = map { $_->{value} => $_->{slowest} }
+              @{ groups('by=host,type') };
+
+is_deeply(\%slowest, {
+    'cdn.example,img' => { url => 'https://cdn.example/"z"',
+                           duration => 1830.25 },
+    'cdn.example,font' => { url => '/f.woff2', duration => 12 },
+    'api.example,fetch' => undef }, 'slowest resources of the span');
+is($nginx->json("/status?$hour&by=host,type")->{unreadable}, 1,
+   'what is none is counted');
+is_deeply([ map { [ @$_{qw(value slowest)} ] }
+            @{ groups('by=type&where=host:cdn.example&metric=slowest') } ],
+          [ [ 'font', $slowest{'cdn.example,font'} ],
+            [ 'img', $slowest{'cdn.example,img'} ] ], 'of a host, alone');
+is_deeply([ sort keys %{ groups('by=host,type&metric=requests')->[0] } ],
+          [ 'requests', 'value' ], 'only if it is asked for');
+ok(!exists groups('by=host')->[0]{slowest}, 'hosts have none');
+is_deeply(groups('by=host,type&compare=1h&sort=value')->[1]{compare},
+          { requests => 0, bytes => 0 }, 'nor has the span before');
+is(groups('where=host:cdn.example&where=type:img')->[0]{slowest}{url},
+   'https://cdn.example/"z"', 'of one host and type');
+
+my @csv = split /\r\n/,
+    $nginx->get("/status?$hour&by=host,type&q=50&format=csv")->{body};
+
+is($csv[0], 'site,metric,value,count,sum,min,max,mean,p50,good,'
+            . 'needs_improvement,poor,url', 'CSV has a column of URLs');
+is_deeply([ grep { /,slowest,/ } @csv ],
+          [ 'shop,slowest,"cdn.example,font",,,,12,,,,,,/f.woff2',
+            'shop,slowest,"cdn.example,img",,,,1830.25,,,,,,'
+            . '"https://cdn.example/""z"""' ], 'and rows with them');
+is_deeply([ grep { (my $row = $_) =~ s/"(?:[^"]|"")*"//g;
+                   ($row =~ tr/,//) != 12 } @csv ], [],
+          'all as long as the header');
 
 is_deeply([ map { [ @$_{qw(value views)} ] }
             @{ groups('by=from&where=page:/p/:id') } ],

@@ -53,6 +53,18 @@ sub counter {
     $self->index($site, $dimension, $counter);
 }
 
+sub slowest {
+    my ($self, $site, $dimension, $value, $time, $duration, $url) = @_;
+    my $p = $self->{turn}++ % $self->{partitions};
+
+    for my $key ($self->keys($p, $site, $dimension, 'slowest', $time)) {
+        my $known = $self->{slowest}{$key}{$value};
+
+        $self->{slowest}{$key}{$value} = [$duration, $url]
+            if !$known || $duration > $known->[0];
+    }
+}
+
 sub sessions {
     my ($self, $site, $dimension, $value, $time, @sessions) = @_;
 
@@ -82,6 +94,17 @@ sub write {
 
         $redis->command('HSET', $key, map { $_, pack_integer($fields->{$_}) }
                                       sort keys %$fields);
+    }
+
+    for my $key (sort keys %{ $self->{slowest} }) {
+        my $fields = $self->{slowest}{$key};
+
+        $redis->command('HSET', $key, map {
+            my ($duration, $url) = @{ $fields->{$_} };
+
+            ($_, pack_array(pack_double($duration),
+                            CORE::pack('Cn/a*', 0xda, $url)));
+        } sort keys %$fields);
     }
 
     for my $key (sort keys %{ $self->{sessions} }) {

@@ -73,6 +73,7 @@ sub decoded {
     my ($n, %buckets);
 
     return $h unless ref $h;
+    return { duration => $h->[0], url => $h->[1] } if @$h == 2;
 
     for my $k (0 .. $#{ $h->[8] }) {
         $buckets{$h->[7] + $k} = $h->[8][$k] if $h->[8][$k];

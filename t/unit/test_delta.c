@@ -15,7 +15,7 @@
 
 #define EVENTS  3000
 #define PAGES   7
-#define CELL    RUM_COUNTERS            /* the first of the metrics */
+#define CELL    RUM_CELL_METRICS        /* the first of the metrics */
 #define CELLS   40
 
 
