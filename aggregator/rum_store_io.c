@@ -151,7 +151,7 @@ rum_store_load_rows(rum_store_t *s, rum_redis_t *redis)
 }
 
 
-/* a hash without an entry in the index does not exist yet; one is never there */
+/* a hash without an entry in the index, where all but one are, is not there */
 
 static int
 rum_store_cell_loadable(const rum_store_t *s, const rum_window_t *window,

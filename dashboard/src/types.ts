@@ -34,6 +34,12 @@ export type ErrorSample = Known<{
     last_seen: number;
 }>;
 
+/* a resource, and the ms that it took */
+export interface Slowest {
+    url: string;
+    duration: number;
+}
+
 /* one value of the dimension: figures by name, p75 or views, and more */
 export interface Group {
     value: string;
@@ -42,6 +48,7 @@ export interface Group {
     compare?: Numbers | null;
     change?: Record<string, Change> | null;
     error?: ErrorSample;
+    slowest?: Slowest;
     [figure: string]: unknown;
 }
 

@@ -252,6 +252,33 @@ test("details: errors, resources, paths, clicks and conversions are the API's", 
     assert.ok((await figures(page.locator(".tiles"))).includes(good.conversions / good.visits));
 });
 
+test("details: the slowest resources, and how elements were used", async () => {
+    const page = await browser.open(`?view=resources&site=shop&${FIXED}`);
+    const { counters: { groups } } = await ask(`site=shop&by=host,type&${FIXED}`);
+    const { slowest } = groups.find(({ value }) => value === "cdn.example,img");
+    const cell = page.getByRole("row", { name: "cdn.example · img" }).locator("td").last();
+
+    assert.match(slowest.url, /^https:\/\/cdn\.example\/<b>\d+<\/b>\.avif$/);
+    assert.deepEqual(await figures(cell), [slowest.duration]);
+    assert.ok((await cell.textContent()).startsWith(`${new URL(slowest.url).pathname
+        .replaceAll("%3C", "<").replaceAll("%3E", ">")} `));
+    assert.equal(await cell.locator("span").getAttribute("title"), slowest.url);
+
+    const causes = await browser.open(`?view=causes&site=shop&${FIXED}`);
+    const table = causes.getByRole("table", { name: "INP by element" });
+    const { metrics: { inp } } = await ask(`site=shop&by=inp_target,inp_type&${FIXED}`);
+    const count = Object.fromEntries(inp.groups.map((group) => [group.value, group.count]));
+    const pointer = count["button.buy,pointer"];
+    const keys = count["button.buy,keyboard"];
+    const used = table.getByRole("row", { name: "button.buy" }).locator("td").last();
+
+    assert.ok(pointer > keys && keys > 0);
+    assert.match(await used.textContent(), /^Pointer /);
+    assert.deepEqual(await figures(used), [pointer / (pointer + keys)]);
+    assert.equal(await table.getByRole("row", { name: "input#q" }).locator("td").last()
+        .textContent(), "Keyboard");
+});
+
 test("health: what the overview of the API says", async () => {
     const page = await browser.open(`?view=health&site=shop&${FIXED}`);
     const { module, aggregator } = await ask("last=5m");

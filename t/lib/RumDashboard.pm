@@ -184,6 +184,7 @@ sub beacon {
     my %vitals = vitals(1);
     my @pages = ('/', '/p/1', '/cart', '/checkout');
     my $n = 1 + $view % 3;
+    my $touched = one_of('button.buy', 'input#q');
 
     $vitals{$_} = sprintf($_ eq 'cls' ? '%.4f' : '%.1f', $vitals{$_}) + 0
         for keys %vitals;
@@ -198,11 +199,14 @@ sub beacon {
         attribution => {
             lcp => { target => one_of('img.hero', 'h1', 'main>p.lead'),
                      url => 'https://cdn.example/h.avif' },
-            inp => { target => one_of('button.buy', 'input#q') },
+            inp => { target => $touched,
+                     type => $touched eq 'input#q' || $view % 4 == 0
+                             ? 'keyboard' : 'pointer' },
             cls => { target => one_of('div.ad', 'img.late') } },
         resources => [
             { host => 'cdn.example', type => 'img', count => 14,
-              duration => [120, 88.5], bytes => 182003 },
+              duration => [120 + $view % 80, 88.5], bytes => 182003,
+              url => "https://cdn.example/<b>$view</b>.avif" },
             { host => one_of('fonts.example', 'ads.example'),
               type => 'script', count => 2, duration => [240],
               bytes => 40200 } ],

@@ -21,9 +21,11 @@ interface Listing {
     by: string;
     metric: string;
     q?: string;
-    columns: (rows: () => Row[]) => Column<Row>[];
+    columns: (rows: () => Row[], more: () => Row[]) => Column<Row>[];
     table?: Partial<TableOptions<Row>>;
     where?: string;
+    /* another dimension that columns take something from */
+    also?: string;
     empty: string;
     class?: string;
 }
@@ -31,10 +33,11 @@ interface Listing {
 /* a table of a dimension of details, with the figures it has */
 const listing = (options: Listing): Panel => {
     let rows: Row[] = [];
+    let more: Row[] = [];
 
     const table = tableView<Row>({
         caption: options.title,
-        columns: options.columns(() => rows),
+        columns: options.columns(() => rows, () => more),
         key: (row) => row.value,
         sort: 1,
         words: (row) => row.value,
@@ -53,11 +56,14 @@ const listing = (options: Listing): Panel => {
         title: options.title,
         note: options.note,
         class: options.class ?? "wide",
-        ask: [url.href],
+        ask: [url.href, ...options.also ? [about({
+            by: options.also, metric: options.metric, q: options.q, limit: 3 * ROWS,
+        })] : []],
         empty: options.empty,
 
-        show: ([answer], body) => {
+        show: ([answer, other], body) => {
             rows = rowsOf(answer!);
+            more = other ? rowsOf(other) : [];
 
             if (!body.firstChild) {
                 body.append(table.node);
@@ -97,8 +103,24 @@ const resourceColumns = (title: string, of?: (row: Row) => string) =>
         ...["p50", "p75", "p95"].map((q) => timeColumn("duration", q)),
     ];
 
+/* without its host, which is the row's */
+const slowestColumn: Column<Row> = {
+    title: "Slowest", words: true,
+    cell: (row) => {
+        const slowest = row.counters?.slowest;
+
+        return slowest ? h("span", { title: slowest.url },
+                           `${slowest.url.replace(/^https?:\/\/[^/]+(?=\/)/, "")} `,
+                           figure(slowest.duration, value(slowest.duration, "ms")))
+            : figure(undefined, "");
+    },
+    sort: (row) => row.counters?.slowest?.duration,
+};
+
 const RESOURCES = { metric: "requests,bytes,duration", q: "50,75,95",
                     empty: "No resources were sent in this span." };
+
+const SLOWEST = { ...RESOURCES, metric: `${RESOURCES.metric},slowest` };
 
 export const resources = (): View => ({
     title: "Resources",
@@ -113,12 +135,15 @@ export const resources = (): View => ({
             },
         }),
         state.item ? listing({
-            ...RESOURCES, by: "type", where: `host:${state.item}`,
+            ...SLOWEST, by: "type", where: `host:${state.item}`,
             title: `From ${state.item}, by type`,
-            columns: resourceColumns("Type"),
+            columns: (rows) => [...resourceColumns("Type")(rows), slowestColumn],
         }) : listing({
-            ...RESOURCES, by: "host,type", title: "By host and type",
-            columns: resourceColumns("Host and type", (row) => pair(row.value).join(" · ")),
+            ...SLOWEST, by: "host,type", title: "By host and type",
+            columns: (rows) => [
+                ...resourceColumns("Host and type", (row) => pair(row.value).join(" · "))(rows),
+                slowestColumn,
+            ],
         }),
     ],
 });
@@ -289,11 +314,40 @@ const goodShare = (group: Group | undefined): HTMLElement => {
     return figure(good, percent(good ?? 0));
 };
 
+const INPUTS: Record<string, string> = { pointer: "Pointer", keyboard: "Keyboard" };
+
+/* how an element was used: the kind of input that is most often there */
+const inputColumn = (pairs: () => Row[]): Column<Row> => {
+    const used = (row: Row): { text: string; share: number } | undefined => {
+        const times = (one: Row): number => quantile(one, "inp", "count") ?? 0;
+        const kinds = pairs().filter((one) => pair(one.value)[0] === row.value
+                                              && pair(one.value)[1] !== "(unknown)")
+            .sort((a, b) => times(b) - times(a));
+
+        return kinds[0] && {
+            text: label("", own(INPUTS, pair(kinds[0].value)[1]) ?? pair(kinds[0].value)[1]),
+            share: times(kinds[0]) / kinds.reduce((sum, one) => sum + times(one), 0),
+        };
+    };
+
+    return {
+        title: "Input",
+        cell: (row) => {
+            const { text, share } = used(row) ?? {};
+
+            return !text ? figure(undefined, "")
+                : share === 1 ? text : h("span", {}, `${text} `, figure(share, percent(share!)));
+        },
+        sort: (row) => used(row)?.text,
+    };
+};
+
 const cause = (by: string, metric: string, title: string, note: string): Panel => listing({
     title, note, by, metric, q: "75", class: "",
     empty: `No attribution of ${metricName(metric)} was sent in this span.`,
     table: { rows: 12 },
-    columns: () => [
+    ...(by === "inp_target" && { also: "inp_target,inp_type" }),
+    columns: (_, more) => [
         name(by === "lcp_url" ? "URL" : "Element"),
         {
             title: "Views",
@@ -308,6 +362,7 @@ const cause = (by: string, metric: string, title: string, note: string): Panel =
         },
         { title: "Good", cell: (row) => goodShare(row.metrics[metric]),
           sort: (row) => shares(row.metrics[metric])?.good },
+        ...by === "inp_target" ? [inputColumn(more)] : [],
     ],
 });
 
