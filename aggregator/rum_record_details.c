@@ -238,8 +238,9 @@ rum_record_resource(rum_record_t *r, const rum_event_resource_t *resource)
 
     host = rum_record_known(r, &resource->host, RUM_LEN_VALUE);
     type = rum_record_known(r, &resource->type, RUM_LEN_VALUE);
-    event = rum_record_detail(r, RUM_COUNTER_REQUESTS, n > 0 ? n : 1,
-                              1 + resource->ndurations);
+    n = n > 0 ? n : 1;
+    event = rum_record_detail(r, RUM_COUNTER_REQUESTS, n,
+                              2 + resource->ndurations);
 
     if (host == RUM_MAP_NONE || type == RUM_MAP_NONE || event == NULL) {
         return RUM_ERROR;
@@ -251,6 +252,10 @@ rum_record_resource(rum_record_t *r, const rum_event_resource_t *resource)
         rum_record_counter(event, RUM_COUNTER_BYTES,
                            bytes < RUM_DETAIL_NUMBER_MAX
                            ? bytes : RUM_DETAIL_NUMBER_MAX);
+    }
+
+    if (resource->third_party) {
+        rum_record_counter(event, RUM_COUNTER_THIRD_PARTY, n);
     }
 
     for (i = 0; i < resource->ndurations; i++) {

@@ -13,6 +13,7 @@ const rum_str_t  rum_counter_names[RUM_COUNTER_LAST] = {
     rum_string("bounces"),
     rum_string("requests"),
     rum_string("bytes"),
+    rum_string("third_party_requests"),
     rum_string("actions"),
     rum_string("events"),
     rum_string("visits"),

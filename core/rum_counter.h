@@ -17,6 +17,7 @@ typedef enum {
     RUM_COUNTER_BOUNCES,
     RUM_COUNTER_REQUESTS,               /* from here on only in details */
     RUM_COUNTER_BYTES,
+    RUM_COUNTER_THIRD_PARTY,
     RUM_COUNTER_ACTIONS,
     RUM_COUNTER_EVENTS,
     RUM_COUNTER_VISITS,

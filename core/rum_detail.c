@@ -11,7 +11,8 @@
      | rum_counter_bit(BOUNCES))
 
 #define RUM_DETAIL_RESOURCES                                                  \
-    (rum_counter_bit(REQUESTS) | rum_counter_bit(BYTES))
+    (rum_counter_bit(REQUESTS) | rum_counter_bit(BYTES)                       \
+     | rum_counter_bit(THIRD_PARTY))
 
 #define RUM_DETAIL_NO_METRIC   rum_string("")
 

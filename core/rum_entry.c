@@ -321,7 +321,7 @@ rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event)
         r = &event->resources[i];
 
         msgpack_pack_map(p, 3 + (r->ndurations != 0) + (r->bytes > 0)
-                             + (r->url.len != 0));
+                             + (r->url.len != 0) + (r->third_party != 0));
         rum_entry_text(p, "host", &r->host);
         rum_entry_text(p, "type", &r->type);
         rum_entry_uint(p, "count", r->count);
@@ -342,6 +342,10 @@ rum_entry_pack_resources(rum_pack_t *p, const rum_event_t *event)
 
         if (r->url.len != 0) {
             rum_entry_text(p, "url", &r->url);
+        }
+
+        if (r->third_party != 0) {
+            rum_entry_uint(p, "third_party", 1);
         }
     }
 }

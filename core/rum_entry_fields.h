@@ -103,6 +103,7 @@ static const rum_entry_field_t  rum_entry_resource[] = {
     { rum_string("duration"), RUM_ITEM_DURATIONS, 0 },
     rum_field(rum_event_resource_t, bytes, RUM_ITEM_NUMBER),
     rum_field(rum_event_resource_t, url, RUM_ITEM_STR),
+    rum_field(rum_event_resource_t, third_party, RUM_ITEM_COUNT),
     rum_field_end
 };
 

@@ -67,6 +67,7 @@ typedef struct {
     rum_str_t             type;
     rum_str_t             url;          /* of the slowest, without query */
     uint32_t              count;
+    uint32_t              third_party;  /* 1: of another site than the page */
     uint32_t              ndurations;
     float                 durations[RUM_MAX_DURATIONS];     /* ms */
     double                bytes;

@@ -33,6 +33,7 @@ static const char *const  rum_json_counter_texts[RUM_COUNTER_LAST] = {
     "Sessions of one page view",
     "Requests for resources",
     "Bytes of resources",
+    "Requests to another site than the page's",
     "Actions of visitors",
     "Custom events",
     "Sessions, by their speed",

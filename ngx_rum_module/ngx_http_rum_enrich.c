@@ -5,6 +5,7 @@
 #include "ngx_http_rum_enrich.h"
 
 #include "rum_client_cache.h"
+#include "rum_host.h"
 
 
 static void ngx_http_rum_enrich_client(ngx_http_request_t *r,
@@ -15,6 +16,8 @@ static ngx_int_t ngx_http_rum_enrich_page(ngx_http_request_t *r,
     rum_event_t *event);
 static ngx_int_t ngx_http_rum_enrich_dimensions(ngx_http_request_t *r,
     ngx_http_rum_loc_conf_t *rlcf, rum_event_t *event);
+static void ngx_http_rum_enrich_resources(ngx_http_rum_headers_t *headers,
+    rum_event_t *event);
 static ngx_int_t ngx_http_rum_enrich_copy(ngx_http_request_t *r,
     ngx_str_t *to, const rum_str_t *from);
 
@@ -74,6 +77,7 @@ ngx_http_rum_enrich(ngx_http_request_t *r, ngx_http_rum_ctx_t *ctx,
     }
 
     ngx_http_rum_enrich_client(r, ctx, headers, event);
+    ngx_http_rum_enrich_resources(headers, event);
 
     if (ngx_http_rum_enrich_page(r, ctx, headers, event) != NGX_OK
         || ngx_http_rum_enrich_dimensions(r, rlcf, event) != NGX_OK)
@@ -208,6 +212,39 @@ ngx_http_rum_enrich_dimensions(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Third parties are told by the page's host, which goes no further: that of
+ * the page the beacon names, else of the page that sent it.
+ */
+
+static void
+ngx_http_rum_enrich_resources(ngx_http_rum_headers_t *headers,
+    rum_event_t *event)
+{
+    uint32_t               i;
+    rum_str_t              host;
+    rum_event_resource_t  *resource;
+
+    if (event->nresources == 0) {
+        return;
+    }
+
+    (void) rum_page_path(&event->url, &host);
+
+    if (host.len == 0) {
+        (void) rum_page_path(&headers->referer, &host);
+    }
+
+    for (i = 0; i < event->nresources && host.len != 0; i++) {
+        resource = &event->resources[i];
+
+        resource->third_party = resource->host.len != 0
+                                && !rum_host_same_site(&host,
+                                                       &resource->host);
+    }
 }
 
 

@@ -140,6 +140,8 @@ sub model {
         for (@of) {
             count($t, @$_, 'requests', $r->{count});
             count($t, @$_, 'bytes', $r->{bytes}) if $r->{bytes};
+            count($t, @$_, 'third_party_requests', $r->{count})
+                if $r->{third_party};
             count($t, @$_, 'duration', @{ $r->{duration} || [] });
         }
 
@@ -275,6 +277,7 @@ sub event {
                                    1 .. 1 + rand 3 ]) : (),
         rand() < .3 ? (resources => [ map { {
             host => one_of('cdn.example', 'shop.example'), count => 8,
+            rand() < .5 ? (third_party => 1) : (),
             rand() < .8 ? (type => one_of('img', 'script')) : (),
             rand() < .8 ? (bytes => int rand 1e6) : (),
             rand() < .8 ? (duration => [ map { 1 + int rand 4000 }
@@ -372,7 +375,7 @@ sub compare {
         next if $key !~ /^rum:\{0\}:((1[mhd]):(\d+):(shop):
                           ((?:error|host|action|event)(?:,[a-z]+)?|from,page
                            |speed|inp_target,inp_type
-                           |[a-z]+_(?:target|url|type)):([a-z]+))$/x;
+                           |[a-z]+_(?:target|url|type)):([a-z_]+))$/x;
 
         my $want = delete $left{$1} || {};
         my $got = $stream->rollup($2, $3, $4, $5, $6);

@@ -130,7 +130,8 @@ is_deeply($e->{actions}, [ { type => 'click', target => 'button.buy',
                              t => 5210 } ], 'actions');
 is_deeply($e->{resources}, [ { host => 'cdn.example', type => 'img',
                                count => 14, duration => [120, 88],
-                               bytes => 182003 } ], 'resources');
+                               bytes => 182003, third_party => 1 } ],
+          'resources');
 is(sprintf('%.1f', delete $e->{events}[0]{value}), '59.9', 'an event');
 is_deeply($e->{events}, [ { name => 'checkout' }, { name => 'seen' } ],
           'events');

@@ -26,8 +26,10 @@ import redis
 
 COUNTERS = ("beacons", "views", "errors", "entrances", "bounces")
 DETAILS = {"error": ("errors", "views"), "error,page": ("errors",),
-           "error,browser": ("errors",), "host": ("requests", "bytes"),
-           "host,type": ("requests", "bytes"), "from,page": ("views",),
+           "error,browser": ("errors",),
+           "host": ("requests", "bytes", "third_party_requests"),
+           "host,type": ("requests", "bytes", "third_party_requests"),
+           "from,page": ("views",),
            "action": ("actions",), "action,target": ("actions",),
            "event": ("events",), "event,page": ("events",),
            "lcp_target": (), "lcp_url": (), "inp_target": (),

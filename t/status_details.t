@@ -230,7 +230,9 @@ for my $n (1 .. 3) {
                       source => '/app.js', line => 3, col => 14,
                       stack => 'at f' } ],
         resources => [ { host => 'cdn.example', type => 'img', count => 4,
-                         duration => [120, 88], bytes => 1000 } ],
+                         duration => [120, 88], bytes => 1000 },
+                       { host => 'img.shop.example:8443', count => 5 },
+                       { host => 'shop.example', count => 6 } ],
         actions => [ { type => 'click', target => 'button.buy', t => 10 } ],
         metrics => { lcp => 1200, inp => 100 * $n },
         attribution => { lcp => { target => 'img.hero' },
@@ -253,7 +255,7 @@ like($row->{error}{message}, qr/^item \d is gone$/, 'its message');
 is($row->{error}{page}, '/cart', 'its page');
 
 for my $case (["by=page&where=error:$row->{value}", '/cart errors 3'],
-              ['by=host', 'cdn.example requests 12'],
+              ['by=host&sort=value', 'cdn.example requests 12'],
               ['by=type&where=host:cdn.example', 'img bytes 3000'],
               ['by=from&where=page:/cart', '/list views 3'],
               ['by=target&where=action:click', 'button.buy actions 3'])
@@ -265,6 +267,31 @@ for my $case (["by=page&where=error:$row->{value}", '/cart errors 3'],
 
     is("$group->{value} $group->{$counter}", "$value $n", $question);
 }
+
+is_deeply([ map { [ @$_{qw(value requests third_party_requests)} ] }
+            @{ $site->json('/status?site=shop&by=host')
+                    ->{counters}{groups} } ],
+          [ ['shop.example', 18, 0], ['img.shop.example:8443', 15, 0],
+            ['cdn.example', 12, 12] ], 'third parties are told');
+
+# by the Referer, where the page is a path only; or not at all
+
+for my $referer ('https://www.shop.example/list', undef) {
+    is($site->request('POST', '/rum',
+                      headers => [ $referer ? "Referer: $referer" : () ],
+                      body => beacon_json({ page => '/p/1', resources => [
+                          { host => 'cdn.example' },
+                          { host => 'shop.example' } ] }))->{status},
+       204, 'a page without its host');
+}
+
+ok(wait_for(sub {
+    my %row = map { $_->{value} => "$_->{requests}/$_->{third_party_requests}" }
+              @{ $site->json('/status?site=shop&by=host')
+                      ->{counters}{groups} };
+
+    $row{'cdn.example'} eq '14/13' && $row{'shop.example'} eq '20/0';
+}), 'is known by the request, or no third party is');
 
 is($site->json('/status?site=shop&by=lcp_target')->{metrics}{lcp}{groups}[0]
    {count}, 3, 'what the LCP was');

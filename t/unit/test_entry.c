@@ -200,6 +200,7 @@ a_whole_event_comes_back(void **state)
     resource->durations[1] = 88;
     resource->bytes = 182003;
     resource->url = string("https://cdn.example/h.avif");
+    resource->third_party = 1;
 
     event->nevents = 2;
     event->events[0].name = string("checkout");
@@ -258,6 +259,7 @@ a_whole_event_comes_back(void **state)
     assert_true(back->resources[0].durations[0] == 120.5f);
     assert_true(back->resources[0].bytes == 182003);
     assert_str(&back->resources[0].url, "https://cdn.example/h.avif");
+    assert_int_equal(back->resources[0].third_party, 1);
 
     assert_int_equal(back->nevents, 2);
     assert_true(back->events[0].has_value);
@@ -414,6 +416,7 @@ the_largest_event_fits(void **state)
         event->resources[i].host = event->resources[i].type = longest;
         event->resources[i].ndurations = RUM_MAX_DURATIONS;
         event->resources[i].bytes = 1e12;
+        event->resources[i].third_party = 1;
         longest.len = RUM_LEN_URL;
         event->resources[i].url = longest;
         longest.len = RUM_LEN_VALUE;
