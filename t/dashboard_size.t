@@ -5,11 +5,10 @@ use warnings;
 
 use lib 't/lib';
 use Test::More;
+use RumNode;
 use RumTest;
 
 plan(skip_all => 'the dashboard is not sanitized') if sanitized();
 
-chdir built('dashboard-npm') or die built('dashboard-npm') . ": $!";
-
-exec 'node', '--test', '--test-reporter=tap', 'test/size.test.mjs'
-    or die "node: $!";
+node_tests('test/size.test.mjs', cwd => built('dashboard-npm'));
+finish();

@@ -13,6 +13,7 @@ use warnings;
 use Exporter qw(import);
 use Test::More;
 
+use RumNode;
 use RumTest;
 
 our @EXPORT = qw(agent_test);
@@ -23,12 +24,8 @@ sub agent_test {
     # nothing here is made by the C compiler
     plan(skip_all => 'the agent is not sanitized') if sanitized();
 
-    chdir built('agent-npm') or die built('agent-npm') . ": $!";
-
-    # prove wants TAP only on stdout; node says the rest in comments.  A
-    # browser that hangs is a failure, not a test without an end.
-    exec 'timeout', '-k', 10, 400, 'node', '--test', '--test-reporter=tap',
-         "test/$name.test.mjs" or die "timeout: $!";
+    node_tests("test/$name.test.mjs", cwd => built('agent-npm'));
+    finish();
 }
 
 1;

@@ -21,16 +21,10 @@ use warnings;
 use Exporter qw(import);
 use Test::More;
 
+use RumNode;
 use RumTest;
 
 our @EXPORT = qw(browser_test);
-
-# with which node ends its report
-my $summary = qr/^[#]\ (?:tests|suites|pass|fail|cancelled|skipped|todo
-                    |duration_ms)\ /x;
-
-# closed late, for that waits for node, which the end of the test has to kill
-my $tap;
 
 sub browser_test {
     my ($name, %o) = @_;
@@ -113,16 +107,15 @@ HTTP
     }
 SERVER
 
-    local %ENV = (%ENV,
-        RUM_URL => $nginx->url,
-        RUM_NODE_PORT => $node_port,
-        RUM_REDIS_PORT => $redis->port,
-        RUM_NPM => built('agent-npm'),
-        RUM_TAIL => join("\n", $agg->binary, 'tail', '-c', $agg->file),
-        RUM_BEACON_LOG => tmp('beacons.log'),
-        RUM_ERROR_LOG => $nginx->dir . '/error.log');
-
-    node(top() . "/t/browser/$name.test.mjs");
+    node_tests(top() . "/t/browser/$name.test.mjs",
+        seconds => $ENV{RUM_VISITS} ? 1500 : 400,
+        env => { RUM_URL => $nginx->url,
+                 RUM_NODE_PORT => $node_port,
+                 RUM_REDIS_PORT => $redis->port,
+                 RUM_NPM => built('agent-npm'),
+                 RUM_TAIL => join("\n", $agg->binary, 'tail', '-c', $agg->file),
+                 RUM_BEACON_LOG => tmp('beacons.log'),
+                 RUM_ERROR_LOG => $nginx->dir . '/error.log' });
     finish();
 }
 
@@ -132,43 +125,6 @@ sub front {
 
     $front =~ s{demo/www}{$top/demo/www}g;
     return $front;
-}
-
-# Each test of the file becomes one of ours; what node says of a failure, and
-# what a test has to tell (t.diagnostic), is shown.
-sub node {
-    my ($file) = @_;
-    my ($pid, $failed, $tests);
-
-    $pid = open $tap, '-|', 'node', '--test-reporter=tap', $file
-        or die "node: $!";
-    RumTest::watch($pid);
-
-    while (my $line = <$tap>) {
-        chomp $line;
-
-        if ($line =~ /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\s*(.*))?$/) {
-            $failed = $1;
-            $tests++;
-
-            if ($3) {
-                SKIP: { skip("$2: $4", 1) }
-            } else {
-                ok(!$failed, $2);
-            }
-
-        } elsif ($line =~ /^# /) {
-            diag($line =~ s/^# //r)
-                unless $line =~ /^# Subtest: |$summary/;
-
-        } elsif ($failed && $line =~ /^\s+\S/ && $line !~ /^\s+at /) {
-            diag($line);
-        }
-    }
-
-    close $tap;
-    is($?, 0, 'node has ended well');
-    ok($tests, 'there were tests');
 }
 
 1;
