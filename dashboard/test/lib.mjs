@@ -11,7 +11,7 @@
  *     assert.deepEqual(page.faults, []);
  */
 
-import { after } from "node:test";
+import { after, afterEach } from "node:test";
 
 import { chromium as playwright } from "playwright-core";
 
@@ -88,12 +88,23 @@ export const chromium = async () => {
 
     after(() => browser.close());
 
-    /* allow: patterns of faults that belong to the test */
-    const open = async (query, { allow = [], size = DESKTOP, before, wait = true } = {}) => {
+    const opened = [];
+
+    /* a page left open draws what is new for as long as the others are tested */
+    afterEach(() => Promise.all(opened.splice(0).map((context) => context.close())));
+
+    /* allow: patterns of faults that belong to the test; keep: for the next tests too */
+    const open = async (query, {
+        allow = [], size = DESKTOP, before, wait = true, keep = false,
+    } = {}) => {
         const context = await browser.newContext({
             viewport: size, colorScheme: "light", acceptDownloads: true,
         });
         const page = await context.newPage();
+
+        if (!keep) {
+            opened.push(context);
+        }
 
         /* others may be busy on this machine */
         context.setDefaultTimeout(60000);

@@ -15,80 +15,9 @@ const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.m
 
 const browser = await chromium();
 
-const VIEWS = [
-    ["overview", "view=overview", 7],
-    ["metrics-lcp", "view=metrics&metric=lcp", 4],
-    ["metrics-cls", "view=metrics&metric=cls", 4],
-    ["pages", "view=by&by=page", 1],
-    ["countries", "view=by&by=country", 2],
-    ["devices", "view=by&by=device", 1],
-    ["browsers", "view=by&by=browser", 1],
-    ["systems", "view=by&by=os", 1],
-    ["connections", "view=by&by=network", 1],
-    ["own-dimension", "view=by&by=plan", 1],
-    ["filtered", "view=overview&where=country:DE", 7],
-    ["errors", "view=errors", 1],
-    ["causes", "view=causes", 4],
-    ["resources", "view=resources", 2],
-    ["paths", "view=paths", 1],
-    ["clicks", "view=actions", 2],
-    ["conversions", "view=conversions", 3],
-    ["health", "view=health", 2],
-];
+/* ----------------------------------- what is on screen is what the API says */
 
-/* nothing at all that axe finds wrong */
-const accessible = async (page, what) => {
-    await page.evaluate(axe);
-
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-
-    assert.deepEqual(violations.map(({ id, impact, nodes }) =>
-        `${what}: ${id} (${impact}): ${nodes.slice(0, 3).map(({ html }) => html).join(" ")}`), []);
-};
-
-for (const [name, query, panels] of VIEWS) {
-    test(`${name}: drawn, accessible, and fits`, async () => {
-        const page = await browser.open(`?${query}&site=shop&${FIXED}`,
-                                        { allow: name === "filtered" ? [/400/] : [] });
-
-        const states = await page.locator("[data-state]").evaluateAll((all) =>
-            all.map((panel) => panel.dataset.state));
-
-        assert.equal(states.length, panels);
-
-        /* there are no pairs of country with device or browser */
-        assert.deepEqual(states.filter((state) => state !== "ready"),
-                         name === "filtered" ? ["empty", "empty"] : []);
-
-        for (const theme of ["light", "dark"]) {
-            await page.emulateMedia({ colorScheme: theme });
-
-            for (const [device, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
-                await page.setViewportSize(size);
-                await ready(page);
-                await page.screenshot({
-                    path: `${process.env.RUM_SCREENSHOTS}/${name}-${device}-${theme}.png`,
-                    fullPage: true,
-                });
-
-                const [wide, room] = await page.evaluate(() =>
-                    [document.documentElement.scrollWidth, innerWidth]);
-
-                assert.ok(wide <= room, `${device}: ${wide} > ${room}`);
-
-                if ((device === "phone") === (theme === "dark")) {
-                    await accessible(page, `${device}, ${theme}`);
-                }
-            }
-        }
-
-        assert.deepEqual(page.faults, []);
-        await page.context().close();
-    });
-}
-
-test("overview: the figures are the API's", async () => {
-    const page = await browser.open(`?site=shop&${FIXED}`);
+const overview = async (page) => {
     const { metrics, counters } = await ask(
         `site=shop&${FIXED}&metric=lcp,inp,cls,fcp,ttfb,views,errors,entrances,bounces,sessions`);
 
@@ -119,7 +48,279 @@ test("overview: the figures are the API's", async () => {
 
     assert.deepEqual(await figures(tiles),
                      [group.views, group.sessions, group.bounce_rate, group.errors]);
-});
+};
+
+/* quantiles, and the table that stands for the chart */
+const percentiles = async (page) => {
+    const { metrics: { lcp: { groups: [group] } }, steps } = await ask(
+        `site=shop&metric=lcp&${FIXED}&step=300`);
+
+    assert.deepEqual(await figures(page.locator(".tiles")),
+                     ["p50", "p75", "p90", "p95", "p99", "mean", "count"].map((name) => group[name]));
+
+    const series = page.locator("section", { hasText: "Percentiles over time" });
+
+    await series.getByRole("button", { name: "Table" }).click();
+
+    const rows = await series.locator("tbody tr").allTextContents();
+
+    assert.equal(rows.length, steps.length);
+    assert.equal(rows.filter((row) => row.includes("ms") || row.includes("s")).length,
+                 group.series.count.filter((count) => count > 0).length);
+    assert.match(await series.locator("[role=img]").getAttribute("aria-label"), /p75 \d/);
+    await series.getByRole("button", { name: "Table" }).click();
+};
+
+/* all values are in its bars, on the right side of the thresholds */
+const distribution = async (page) => {
+    const { metrics: { lcp: { groups: [group] } } } = await ask(`site=shop&metric=lcp&${FIXED}`);
+    const panel = page.locator("section", {
+        has: page.getByRole("heading", { name: "Distribution", exact: true }),
+    });
+
+    await panel.getByRole("button", { name: "Table" }).click();
+
+    const bars = (await panel.locator("tbody tr").allTextContents()).map((row) => {
+        const [, from, unit, count] = /^([\d.]+)\s(ms|s)([\d,]+)$/.exec(row);
+
+        return [unit === "s" ? from * 1000 : Number(from), Number(count.replace(",", ""))];
+    });
+    const sum = (all) => all.reduce((total, [, count]) => total + count, 0);
+    const good = sum(bars.filter(([from]) => from < 2500));
+
+    /* bars are rounded, and one of them may have the threshold in it */
+    assert.ok(Math.abs(sum(bars) - group.count) <= bars.length / 2, `${sum(bars)} ${group.count}`);
+    assert.ok(Math.abs(good - group.good) <= bars.length / 2 + 5, `${good} ${group.good}`);
+    await panel.getByRole("button", { name: "Table" }).click();
+};
+
+/* the rows of a table of visitors, in its order */
+const visitors = (by) => async (page) => {
+    const answer = await ask(`site=shop&by=${by}&${FIXED}`);
+    const rows = await page.locator("tbody tr").all();
+    const { groups } = answer.counters;
+
+    assert.equal(rows.length, groups.length, by);
+
+    if (by === "page" || by === "plan") {
+        assert.deepEqual((await page.locator("tbody th").allTextContents()).sort(),
+                         groups.map(({ value }) => value).sort());
+    }
+
+    /* rows with equal figures may stand in any order */
+    const shown = new Map(await Promise.all(rows.map(async (row) =>
+        [await row.locator("[data-key]").getAttribute("data-key"), await figures(row)])));
+    const views = [...shown.values()].map(([first]) => first);
+
+    assert.deepEqual(views, [...views].sort((a, b) => b - a), by);
+
+    for (const group of groups) {
+        const p75 = ["lcp", "inp", "cls", "fcp", "ttfb"].map((metric) =>
+            answer.metrics[metric].groups.find(({ value }) => value === group.value)?.p75);
+
+        assert.deepEqual(shown.get(group.value),
+                         [group.views, ...p75, group.errors, group.bounce_rate]
+                             .filter((value) => typeof value === "number"),
+                         `${by} ${group.value}`);
+    }
+};
+
+/* rows of details: the first figures of each */
+const detail = (by, names) => async (page) => {
+    const { counters: { groups } } = await ask(`site=shop&by=${by}&${FIXED}`);
+    const rows = await Promise.all(
+        (await page.locator("table").first().locator("tbody tr").all()).map(figures));
+
+    assert.ok(groups.length > 0);
+    assert.deepEqual(rows.map((row) => row.slice(0, names.length).join(" ")).sort(),
+                     groups.map((group) => names.map((name) => group[name]).join(" ")).sort());
+};
+
+const resources = async (page) => {
+    const { counters: { groups } } = await ask(`site=shop&by=host&${FIXED}`);
+    const sum = (name) => groups.reduce((all, group) => all + group[name], 0);
+    const table = page.locator("table").first();
+    const choose = page.getByLabel("Which of them");
+    const whose = async () => (await table.locator("tbody tr").evaluateAll((rows) =>
+        rows.map((row) => [row.querySelector("[data-key]").dataset.key,
+                           row.querySelector(".party").textContent]))).sort();
+    const parties = groups.map(({ value, third_party_requests: third }) =>
+        [value, third ? "Third party" : "Own"]).sort();
+
+    await detail("host", ["requests", "bytes"])(page);
+
+    assert.deepEqual(await whose(), parties);
+    assert.equal((await figures(page.locator(".tiles")))[0],
+                 sum("third_party_requests") / sum("requests"));
+
+    await choose.selectOption("Third parties");
+    assert.deepEqual(await whose(), parties.filter(([, party]) => party !== "Own"));
+    await choose.selectOption("Own hosts");
+    assert.deepEqual(await whose(), [["img.shop.example", "Own"]]);
+    await choose.selectOption("All hosts");
+};
+
+const causes = async (page) => {
+    for (const [title, by, metric] of [["LCP by element", "lcp_target", "lcp"],
+                                       ["LCP by URL", "lcp_url", "lcp"],
+                                       ["INP by element", "inp_target", "inp"],
+                                       ["CLS by element", "cls_target", "cls"]]) {
+        const { metrics } = await ask(`site=shop&by=${by}&${FIXED}`);
+        const { groups } = metrics[metric];
+        const panel = page.locator("section", {
+            has: page.getByRole("heading", { name: title, exact: true }),
+        });
+        const rows = await Promise.all((await panel.locator("tbody tr").all()).map(
+            async (row) => [await row.locator("th").textContent(),
+                            ...(await figures(row)).slice(0, 3)]));
+
+        assert.ok(groups.length > 0, title);
+        assert.deepEqual(rows.map((row) => row.join(" ")).sort(),
+                         groups.map(({ value, count, p75, good }) =>
+                             [value, count, p75, good / count].join(" ")).sort(), title);
+    }
+};
+
+const slowest = async (page) => {
+    const { counters: { groups } } = await ask(`site=shop&by=host,type&${FIXED}`);
+    const { slowest } = groups.find(({ value }) => value === "cdn.example,img");
+    const cell = page.getByRole("row", { name: "cdn.example · img" }).locator("td").last();
+
+    assert.match(slowest.url, /^https:\/\/cdn\.example\/<b>\d+<\/b>\.avif$/);
+    assert.deepEqual(await figures(cell), [slowest.duration]);
+    assert.ok((await cell.textContent()).startsWith(`${new URL(slowest.url).pathname
+        .replaceAll("%3C", "<").replaceAll("%3E", ">")} `));
+    assert.equal(await cell.locator("span").getAttribute("title"), slowest.url);
+};
+
+const inputs = async (page) => {
+    const table = page.getByRole("table", { name: "INP by element" });
+    const { metrics: { inp } } = await ask(`site=shop&by=inp_target,inp_type&${FIXED}`);
+    const count = Object.fromEntries(inp.groups.map((group) => [group.value, group.count]));
+    const pointer = count["button.buy,pointer"];
+    const keys = count["button.buy,keyboard"];
+    const used = table.getByRole("row", { name: "button.buy" }).locator("td").last();
+
+    assert.ok(pointer > keys && keys > 0);
+    assert.match(await used.textContent(), /^Pointer /);
+    assert.deepEqual(await figures(used), [pointer / (pointer + keys)]);
+    assert.equal(await table.getByRole("row", { name: "input#q" }).locator("td").last()
+        .textContent(), "Keyboard");
+};
+
+const conversions = async (page) => {
+    const { counters: { groups } } = await ask(`site=shop&by=speed&${FIXED}`);
+    const good = groups.find(({ value }) => value === "good");
+
+    assert.ok((await figures(page.locator(".tiles"))).includes(good.conversions / good.visits));
+    await detail("event", ["events"])(page);
+};
+
+const health = async (page) => {
+    const { module, aggregator } = await ask("last=5m");
+    const text = await page.locator("main").textContent();
+
+    assert.match(text, /AggregatorRunning1 of 1 partitions owned/);
+    assert.match(text, new RegExp(`Accepted${module.beacons.accepted.toLocaleString("en")}`));
+    assert.match(text, new RegExp(`Events${aggregator.events.toLocaleString("en")}`));
+};
+
+
+/* -------------------------------------------------------------- the views */
+
+/* name, address, panels, what is checked */
+const VIEWS = [
+    ["overview", "view=overview", 7, overview],
+    ["metrics-lcp", "view=metrics&metric=lcp", 4, percentiles, distribution],
+    ["metrics-cls", "view=metrics&metric=cls", 4],
+    ["pages", "view=by&by=page", 1, visitors("page")],
+    ["countries", "view=by&by=country", 2, visitors("country")],
+    ["devices", "view=by&by=device", 1, visitors("device")],
+    ["browsers", "view=by&by=browser", 1, visitors("browser")],
+    ["systems", "view=by&by=os", 1, visitors("os")],
+    ["connections", "view=by&by=network", 1, visitors("network")],
+    ["own-dimension", "view=by&by=plan", 1, visitors("plan")],
+    ["filtered", "view=overview&where=country:DE", 7],
+    ["errors", "view=errors", 1, detail("error", ["errors", "views"])],
+    ["causes", "view=causes", 4, causes, inputs],
+    ["resources", "view=resources", 3, resources, slowest],
+    ["paths", "view=paths", 1, detail("from,page", ["views"])],
+    ["clicks", "view=actions", 2, detail("action,target", ["actions"])],
+    ["conversions", "view=conversions", 3, conversions],
+    ["health", "view=health", 2, health],
+];
+
+/* what is made as another view is: one look will do */
+const ALIKE = ["metrics-cls", "devices", "browsers", "systems", "connections", "own-dimension"];
+
+const LOOKS = [
+    { device: "desktop", size: DESKTOP, theme: "light", axe: true },
+    { device: "phone", size: PHONE, theme: "light" },
+    { device: "desktop", size: DESKTOP, theme: "dark" },
+    { device: "phone", size: PHONE, theme: "dark", axe: true },
+];
+
+/* nothing at all that axe finds wrong */
+const accessible = async (page, what) => {
+    if (!await page.evaluate(() => "axe" in globalThis)) {
+        await page.evaluate(axe);
+    }
+
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+
+    assert.deepEqual(violations.map(({ id, impact, nodes }) =>
+        `${what}: ${id} (${impact}): ${nodes.slice(0, 3).map(({ html }) => html).join(" ")}`), []);
+};
+
+/* one page for all: a new browser takes longer than the view */
+let page;
+
+for (const [name, query, panels, ...checks] of VIEWS) {
+    test(`${name}: drawn, right, accessible, and fits`, async () => {
+        page ??= await browser.open("", { keep: true, wait: false });
+        page.faults.length = 0;
+
+        await page.emulateMedia({ colorScheme: "light" });
+        await page.setViewportSize(DESKTOP);
+        await page.goto(new URL(`?${query}&site=shop&${FIXED}`, BASE).href);
+        await ready(page);
+
+        const states = await page.locator("[data-state]").evaluateAll((all) =>
+            all.map((panel) => panel.dataset.state));
+
+        assert.equal(states.length, panels);
+
+        /* there are no pairs of country with device or browser */
+        assert.deepEqual(states.filter((state) => state !== "ready"),
+                         name === "filtered" ? ["empty", "empty"] : []);
+
+        for (const check of checks) {
+            await check(page);
+        }
+
+        for (const look of ALIKE.includes(name) ? LOOKS.slice(-1) : LOOKS) {
+            await page.emulateMedia({ colorScheme: look.theme });
+            await page.setViewportSize(look.size);
+            await ready(page);
+            await page.screenshot({
+                path: `${process.env.RUM_SCREENSHOTS}/${name}-${look.device}-${look.theme}.png`,
+                fullPage: true,
+            });
+
+            const [wide, room] = await page.evaluate(() =>
+                [document.documentElement.scrollWidth, innerWidth]);
+
+            assert.ok(wide <= room, `${look.device}: ${wide} > ${room}`);
+
+            if (look.axe) {
+                await accessible(page, `${look.device}, ${look.theme}`);
+            }
+        }
+
+        assert.deepEqual(page.faults.filter((fault) => name !== "filtered" || !/400/.test(fault)),
+                         []);
+    });
+}
 
 test("overview: a change is told when it is more than chance", async () => {
     const from = Number(process.env.RUM_FROM) + 3600;
@@ -146,147 +347,6 @@ test("overview: a change is told when it is more than chance", async () => {
     /* the second hour is slower */
     assert.ok(sure.includes("ttfb"), sure.join());
     assert.ok(sure.length < 5, "CLS is not");
-});
-
-test("tables: the rows are the API's, in its order", async () => {
-    for (const by of ["page", "country", "browser", "plan"]) {
-        const page = await browser.open(`?view=by&by=${by}&site=shop&${FIXED}`);
-        const answer = await ask(`site=shop&by=${by}&${FIXED}`);
-        const rows = await page.locator("tbody tr").all();
-        const { groups } = answer.counters;
-
-        assert.equal(rows.length, groups.length, by);
-
-        if (by === "page" || by === "plan") {
-            assert.deepEqual((await page.locator("tbody th").allTextContents()).sort(),
-                             groups.map(({ value }) => value).sort());
-        }
-
-        /* rows with equal figures may stand in any order */
-        const shown = new Map(await Promise.all(rows.map(async (row) =>
-            [await row.locator("[data-key]").getAttribute("data-key"), await figures(row)])));
-        const views = [...shown.values()].map(([first]) => first);
-
-        assert.deepEqual(views, [...views].sort((a, b) => b - a), by);
-
-        for (const group of groups) {
-            const p75 = ["lcp", "inp", "cls", "fcp", "ttfb"].map((metric) =>
-                answer.metrics[metric].groups.find(({ value }) => value === group.value)?.p75);
-
-            assert.deepEqual(shown.get(group.value),
-                             [group.views, ...p75, group.errors, group.bounce_rate]
-                                 .filter((value) => typeof value === "number"),
-                             `${by} ${group.value}`);
-        }
-
-        await page.context().close();
-    }
-});
-
-test("metrics: quantiles, and the table that stands for the chart", async () => {
-    const page = await browser.open(`?view=metrics&metric=inp&site=shop&${FIXED}`);
-    const { metrics: { inp: { groups: [group] } }, steps } = await ask(
-        `site=shop&metric=inp&${FIXED}&step=300`);
-
-    assert.deepEqual(await figures(page.locator(".tiles")),
-                     ["p50", "p75", "p90", "p95", "p99", "mean", "count"].map((name) => group[name]));
-
-    const panel = page.locator("section", { hasText: "Percentiles over time" });
-
-    await panel.getByRole("button", { name: "Table" }).click();
-
-    const rows = await panel.locator("tbody tr").allTextContents();
-
-    assert.equal(rows.length, steps.length);
-    assert.equal(rows.filter((row) => row.includes("ms") || row.includes("s")).length,
-                 group.series.count.filter((count) => count > 0).length);
-    assert.match(await panel.locator("[role=img]").getAttribute("aria-label"), /p75 \d/);
-});
-
-test("distribution: all values are in its bars, on the right side of the thresholds", async () => {
-    const page = await browser.open(`?view=metrics&metric=lcp&site=shop&${FIXED}`);
-    const { metrics: { lcp: { groups: [group] } } } = await ask(`site=shop&metric=lcp&${FIXED}`);
-    const panel = page.locator("section", {
-        has: page.getByRole("heading", { name: "Distribution", exact: true }),
-    });
-
-    await panel.getByRole("button", { name: "Table" }).click();
-
-    const bars = (await panel.locator("tbody tr").allTextContents()).map((row) => {
-        const [, from, unit, count] = /^([\d.]+)\s(ms|s)([\d,]+)$/.exec(row);
-
-        return [unit === "s" ? from * 1000 : Number(from), Number(count.replace(",", ""))];
-    });
-    const sum = (all) => all.reduce((total, [, count]) => total + count, 0);
-    const good = sum(bars.filter(([from]) => from < 2500));
-
-    /* bars are rounded, and one of them may have the threshold in it */
-    assert.ok(Math.abs(sum(bars) - group.count) <= bars.length / 2, `${sum(bars)} ${group.count}`);
-    assert.ok(Math.abs(good - group.good) <= bars.length / 2 + 5, `${good} ${group.good}`);
-});
-
-test("details: errors, resources, paths, clicks and conversions are the API's", async () => {
-    for (const [view, by, names] of [
-        ["errors", "error", ["errors", "views"]],
-        ["resources", "host", ["requests", "bytes"]],
-        ["paths", "from,page", ["views"]],
-        ["actions", "action,target", ["actions"]],
-        ["conversions", "event", ["events"]],
-    ]) {
-        const page = await browser.open(`?view=${view}&site=shop&${FIXED}`);
-        const { counters: { groups } } = await ask(`site=shop&by=${by}&${FIXED}`);
-        const table = page.locator("table").first();
-        const rows = await Promise.all((await table.locator("tbody tr").all()).map(figures));
-
-        assert.ok(groups.length > 0, view);
-        assert.deepEqual(rows.map((row) => row.slice(0, names.length).join(" ")).sort(),
-                         groups.map((group) => names.map((name) => group[name]).join(" ")).sort(),
-                         view);
-        await page.context().close();
-    }
-
-    const page = await browser.open(`?view=conversions&site=shop&${FIXED}`);
-    const { counters: { groups } } = await ask(`site=shop&by=speed&${FIXED}`);
-    const good = groups.find(({ value }) => value === "good");
-
-    assert.ok((await figures(page.locator(".tiles"))).includes(good.conversions / good.visits));
-});
-
-test("details: the slowest resources, and how elements were used", async () => {
-    const page = await browser.open(`?view=resources&site=shop&${FIXED}`);
-    const { counters: { groups } } = await ask(`site=shop&by=host,type&${FIXED}`);
-    const { slowest } = groups.find(({ value }) => value === "cdn.example,img");
-    const cell = page.getByRole("row", { name: "cdn.example · img" }).locator("td").last();
-
-    assert.match(slowest.url, /^https:\/\/cdn\.example\/<b>\d+<\/b>\.avif$/);
-    assert.deepEqual(await figures(cell), [slowest.duration]);
-    assert.ok((await cell.textContent()).startsWith(`${new URL(slowest.url).pathname
-        .replaceAll("%3C", "<").replaceAll("%3E", ">")} `));
-    assert.equal(await cell.locator("span").getAttribute("title"), slowest.url);
-
-    const causes = await browser.open(`?view=causes&site=shop&${FIXED}`);
-    const table = causes.getByRole("table", { name: "INP by element" });
-    const { metrics: { inp } } = await ask(`site=shop&by=inp_target,inp_type&${FIXED}`);
-    const count = Object.fromEntries(inp.groups.map((group) => [group.value, group.count]));
-    const pointer = count["button.buy,pointer"];
-    const keys = count["button.buy,keyboard"];
-    const used = table.getByRole("row", { name: "button.buy" }).locator("td").last();
-
-    assert.ok(pointer > keys && keys > 0);
-    assert.match(await used.textContent(), /^Pointer /);
-    assert.deepEqual(await figures(used), [pointer / (pointer + keys)]);
-    assert.equal(await table.getByRole("row", { name: "input#q" }).locator("td").last()
-        .textContent(), "Keyboard");
-});
-
-test("health: what the overview of the API says", async () => {
-    const page = await browser.open(`?view=health&site=shop&${FIXED}`);
-    const { module, aggregator } = await ask("last=5m");
-    const text = await page.locator("main").textContent();
-
-    assert.match(text, /AggregatorRunning1 of 1 partitions owned/);
-    assert.match(text, new RegExp(`Accepted${module.beacons.accepted.toLocaleString("en")}`));
-    assert.match(text, new RegExp(`Events${aggregator.events.toLocaleString("en")}`));
 });
 
 test("HTML in names is text", async () => {

@@ -13,7 +13,7 @@ import { counter, quantile, rowsOf, shareOf, total, type Row } from "../rows";
 import { go, href, state } from "../state";
 import { tableView, type Column, type TableOptions } from "../table";
 import { number, type Group } from "../types";
-import { countColumn, ROWS, tiles, type View } from "./parts";
+import { countColumn, ROWS, tiles, type Tile, type View } from "./parts";
 
 interface Listing {
     title: string;
@@ -28,12 +28,31 @@ interface Listing {
     also?: string;
     empty: string;
     class?: string;
+    /* to show some of the rows only; the first choice is all */
+    choices?: Choice[];
+}
+
+interface Choice {
+    name: string;
+    has: (row: Row) => boolean;
 }
 
 /* a table of a dimension of details, with the figures it has */
 const listing = (options: Listing): Panel => {
     let rows: Row[] = [];
     let more: Row[] = [];
+    let all: number | undefined;
+
+    const choices = options.choices ?? [];
+    const choice = h("select", { "aria-label": "Which of them", change: () => draw() },
+                     choices.map(({ name }, i) => h("option", { value: i }, name)));
+
+    const draw = (): void => {
+        const chosen = choices[Number(choice.value)];
+
+        table.set(chosen ? rows.filter(chosen.has) : rows,
+                  chosen && chosen !== choices[0] ? undefined : all);
+    };
 
     const table = tableView<Row>({
         caption: options.title,
@@ -56,6 +75,7 @@ const listing = (options: Listing): Panel => {
         title: options.title,
         note: options.note,
         class: options.class ?? "wide",
+        tools: choices.length ? [choice] : [],
         ask: [url.href, ...options.also ? [about({
             by: options.also, metric: options.metric, q: options.q, limit: 3 * ROWS,
         })] : []],
@@ -64,12 +84,13 @@ const listing = (options: Listing): Panel => {
         show: ([answer, other], body) => {
             rows = rowsOf(answer!);
             more = other ? rowsOf(other) : [];
+            all = total(answer!);
 
             if (!body.firstChild) {
                 body.append(table.node);
             }
 
-            table.set(rows, total(answer!));
+            draw();
             return rows.length > 0;
         },
     });
@@ -95,9 +116,24 @@ const bytesColumn = (rows: () => Row[]): Column<Row> => ({
     bar: (row) => shareOf(rows(), (other) => counter(other, "bytes"))(row),
 });
 
-const resourceColumns = (title: string, of?: (row: Row) => string) =>
+/* how much of a host is of pages of another site: all, nothing, or some */
+const third = (row: Row): number =>
+    (counter(row, "third_party_requests") ?? 0) / (counter(row, "requests") || 1);
+
+const party = (row: Row): string =>
+    third(row) === 0 ? "Own" : third(row) === 1 ? "Third party" : "Both";
+
+const partyColumn: Column<Row> = {
+    title: "Whose", words: true,
+    hint: "Third party: of another site than the page's, by the names of the hosts",
+    cell: (row) => h("span", { class: third(row) > 0 ? "party third" : "party" }, party(row)),
+    sort: party,
+};
+
+const resourceColumns = (title: string, of?: (row: Row) => string, whose = true) =>
     (rows: () => Row[]): Column<Row>[] => [
         name(title, of),
+        ...whose ? [partyColumn] : [],
         countColumn("requests", "Requests", rows),
         bytesColumn(rows),
         ...["p50", "p75", "p95"].map((q) => timeColumn("duration", q)),
@@ -117,19 +153,62 @@ const slowestColumn: Column<Row> = {
     sort: (row) => row.counters?.slowest?.duration,
 };
 
-const RESOURCES = { metric: "requests,bytes,duration", q: "50,75,95",
+const RESOURCES = { metric: "requests,bytes,third_party_requests,duration", q: "50,75,95",
                     empty: "No resources were sent in this span." };
 
 const SLOWEST = { ...RESOURCES, metric: `${RESOURCES.metric},slowest` };
 
+/* what of all is not the site's own */
+const thirdParties = (): Panel => panel({
+    title: "Third parties",
+    note: "Hosts of another site than the page's",
+    class: "wide bare",
+    csv: false,
+    ask: [about({ by: "host", metric: RESOURCES.metric, q: RESOURCES.q, limit: ROWS })],
+    empty: RESOURCES.empty,
+
+    show: ([answer], body) => {
+        const rows = rowsOf(answer!);
+        const sum = (of: (row: Row) => number): number =>
+            rows.reduce((all, row) => all + of(row), 0);
+        const hosts = rows.filter((row) => third(row) > 0);
+
+        const share = (name: string, key: string, words: (figure: number) => string): Tile => {
+            const all = sum((row) => counter(row, key) ?? 0);
+            const theirs = sum((row) => (counter(row, key) ?? 0) * third(row));
+
+            return {
+                name, value: theirs / (all || 1), text: percent(theirs / (all || 1)),
+                more: `${words(theirs)} of ${words(all)}`,
+            };
+        };
+
+        body.replaceChildren(tiles([
+            share("Of all requests", "requests", short),
+            share("Of all bytes", "bytes", bytes),
+            { name: "Hosts", value: hosts.length, text: count(hosts.length),
+              more: `of ${count(rows.length)}` },
+        ]));
+
+        return rows.length > 0;
+    },
+});
+
 export const resources = (): View => ({
     title: "Resources",
     panels: [
+        thirdParties(),
         listing({
             ...RESOURCES, by: "host", title: "By host",
+            choices: [
+                { name: "All hosts", has: () => true },
+                { name: "Third parties", has: (row) => third(row) > 0 },
+                { name: "Own hosts", has: (row) => third(row) < 1 },
+            ],
             note: "Times are of the slowest requests of each beacon. A click shows the types",
             columns: resourceColumns("Host"),
             table: {
+                sort: 2,
                 onPick: (row) => go({ item: row.value === state.item ? "" : row.value }),
                 picked: (row) => row.value === state.item,
             },
@@ -137,9 +216,10 @@ export const resources = (): View => ({
         state.item ? listing({
             ...SLOWEST, by: "type", where: `host:${state.item}`,
             title: `From ${state.item}, by type`,
-            columns: (rows) => [...resourceColumns("Type")(rows), slowestColumn],
+            columns: (rows) => [...resourceColumns("Type", undefined, false)(rows), slowestColumn],
         }) : listing({
             ...SLOWEST, by: "host,type", title: "By host and type",
+            table: { sort: 2 },
             columns: (rows) => [
                 ...resourceColumns("Host and type", (row) => pair(row.value).join(" · "))(rows),
                 slowestColumn,
