@@ -262,6 +262,23 @@ rum_closed_add_number(rum_text_t *fields, const rum_str_t *value, int64_t n)
 }
 
 
+void
+rum_closed_add_slowest(rum_text_t *fields, const rum_str_t *value,
+    const rum_slowest_t *slowest)
+{
+    int            len;
+    rum_str_t      packed;
+    unsigned char  buf[RUM_SLOWEST_MAX];
+
+    len = rum_slowest_encode(slowest, buf, sizeof(buf));
+
+    packed.data = buf;
+    packed.len = len > 0 ? len : 0;
+
+    rum_closed_add(fields, value, &packed);
+}
+
+
 int
 rum_closed_next(rum_str_t *fields, rum_str_t *value, rum_str_t *packed)
 {

@@ -5,7 +5,8 @@
  *
  * A sum is of one metric or counter of a rollup, over windows that follow one
  * another.  It looks as a field of the rollup's hash does: for each value of
- * the dimension a packed histogram or number.  Sums of little are not worth
+ * the dimension a packed histogram, number or slowest
+ * resource.  Sums of little are not worth
  * their keeping, and of too many values they would hold the worker up.
  *
  * What changes a closed window after all (beacons that lay in a spool) is seen
@@ -20,6 +21,7 @@
 #define RUM_CLOSED_H
 
 #include "rum_histogram.h"
+#include "rum_slowest.h"
 #include "rum_text.h"
 
 #define RUM_CLOSED_LATE        3600     /* s after its end a window is closed */
@@ -57,6 +59,8 @@ void rum_closed_add_histogram(rum_text_t *fields, const rum_str_t *value,
     const rum_histogram_t *h);
 void rum_closed_add_number(rum_text_t *fields, const rum_str_t *value,
     int64_t n);
+void rum_closed_add_slowest(rum_text_t *fields, const rum_str_t *value,
+    const rum_slowest_t *slowest);
 
 /* takes the first field off; RUM_DECLINED when there is none */
 int rum_closed_next(rum_str_t *fields, rum_str_t *value, rum_str_t *packed);

@@ -20,8 +20,6 @@ static int rum_plan_next_sample(rum_plan_t *plan, rum_read_t *read);
 static uint32_t rum_plan_parts(const rum_plan_t *plan, uint32_t site);
 static int rum_plan_read_column(const rum_report_site_t *site,
     uint32_t column);
-static rum_str_t rum_plan_column_name(const rum_report_site_t *site,
-    uint32_t column);
 static int rum_plan_command(rum_plan_t *plan, const rum_read_t *read,
     rum_command_t *command);
 static int rum_plan_sessions_command(rum_plan_t *plan,
@@ -251,7 +249,7 @@ rum_plan_read_column(const rum_report_site_t *site, uint32_t column)
 }
 
 
-static rum_str_t
+rum_str_t
 rum_plan_column_name(const rum_report_site_t *site, uint32_t column)
 {
     static const rum_str_t  slowest = rum_string(RUM_SLOWEST);

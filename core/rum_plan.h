@@ -217,6 +217,10 @@ int rum_plan_cover(uint64_t from, uint64_t to, rum_resolution_e res,
 #define rum_plan_is_slowest(site, column)                                     \
     ((column) + 1 == rum_plan_columns(site))
 
+/* METRIC of the column's keys */
+rum_str_t rum_plan_column_name(const rum_report_site_t *site,
+    uint32_t column);
+
 /* from the question's span to windows; may refuse */
 void rum_plan_span(rum_plan_t *plan, uint64_t now);
 

@@ -141,9 +141,7 @@ rum_plan_closed_key(rum_plan_t *plan, const rum_read_t *read,
     site = &plan->report->sites[read->site];
     part = &plan->parts[plan->windows[read->window].earlier];
 
-    name = read->column < site->nmetrics
-           ? site->metrics[read->column].name
-           : rum_counter_names[read->column - site->nmetrics];
+    name = rum_plan_column_name(site, read->column);
 
     numbers[0] = plan->windows[part->first].start;
     numbers[1] = plan->windows[part->first + part->n].start;
@@ -184,12 +182,18 @@ rum_plan_closed_add(rum_plan_t *plan, const rum_read_t *read,
     while (rc == RUM_OK
            && rum_closed_next(&sum->fields, &value, &packed) == RUM_OK)
     {
-        rc = read->column < site->nmetrics
-             ? rum_report_histogram(plan->report, site, read->column, &place,
-                                    &value, &packed)
-             : rum_report_counter(plan->report, site,
-                                  read->column - site->nmetrics, &place,
-                                  &value, &packed);
+        if (rum_plan_is_slowest(site, read->column)) {
+            rc = rum_report_slowest(plan->report, site, &value, &packed);
+
+        } else if (read->column < site->nmetrics) {
+            rc = rum_report_histogram(plan->report, site, read->column,
+                                      &place, &value, &packed);
+
+        } else {
+            rc = rum_report_counter(plan->report, site,
+                                    read->column - site->nmetrics, &place,
+                                    &value, &packed);
+        }
     }
 
     return rc;
@@ -277,6 +281,14 @@ rum_plan_closed_fields(rum_plan_t *plan, const rum_read_t *read,
 
     for (i = 0; i < site->ngroups; i++) {
         group = site->groups[i];
+
+        if (rum_plan_is_slowest(site, read->column)) {
+            if (group->slowest != NULL) {
+                rum_closed_add_slowest(fields, &group->value, group->slowest);
+            }
+
+            continue;
+        }
 
         if (read->column < site->nmetrics) {
             h = group->histograms[read->column + earlier * site->nmetrics];

@@ -140,7 +140,8 @@ is_deeply([ sort keys %{ groups('by=host,type&metric=requests')->[0] } ],
           [ 'requests', 'value' ], 'only if it is asked for');
 ok(!exists groups('by=host')->[0]{slowest}, 'hosts have none');
 is_deeply(groups('by=host,type&compare=1h&sort=value')->[1]{compare},
-          { requests => 0, bytes => 0 }, 'nor has the span before');
+          { requests => 0, bytes => 0, third_party_requests => 0 },
+          'nor has the span before');
 is(groups('where=host:cdn.example&where=type:img')->[0]{slowest}{url},
    'https://cdn.example/"z"', 'of one host and type');
 

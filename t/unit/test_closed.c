@@ -64,6 +64,7 @@ answers_are_the_same(void **state)
         "site=shop&last=30d&by=page&where=device:d3&metric=lcp,views",
         "site=shop&last=30d&where=page:p7&by=device&metric=views&buckets=1",
         "last=30d&by=page",
+        "site=shop&last=30d&by=host,type&metric=requests,slowest&compare=1d",
         "site=shop&last=30d&by=page&metric=lcp&format=csv"
     };
 
@@ -483,18 +484,18 @@ reply_index(rum_plan_t *plan, const rum_read_t *read)
 {
     size_t             i, n;
     rum_reply_t        answer;
-    rum_reply_item_t   items[8];
+    rum_reply_item_t   items[8];    /* as many as the index has */
 
     static const char *const  index[] = {
         "page:lcp", "page:views", "page,device:lcp", "page,device:views",
-        "browser:lcp", "browser:views", "device:lcp"
+        "browser:lcp", "browser:views", "device:lcp", "host,type:requests"
     };
 
     memset(&answer, 0, sizeof(answer));
     memset(items, 0, sizeof(items));
     answer.items = items;
 
-    n = read->type == RUM_READ_INDEX ? 7 : read->type == RUM_READ_SITES;
+    n = read->type == RUM_READ_INDEX ? 8 : read->type == RUM_READ_SITES;
 
     for (i = 0; i < n; i++) {
         items[i].text.data = (unsigned char *)
@@ -516,6 +517,7 @@ pack(const rum_plan_t *plan, const rum_read_t *read, uint32_t i,
 {
     int                n;
     uint32_t           k, seed;
+    rum_slowest_t      slowest;
     rum_histogram_t    h;
     const rum_str_t   *rollup;
 
@@ -528,6 +530,12 @@ pack(const rum_plan_t *plan, const rum_read_t *read, uint32_t i,
     if (store->unreadable && i == 1) {
         buf[0] = 0xc1;
         return 1;
+    }
+
+    if (rum_plan_is_slowest(&plan->report->sites[read->site], read->column)) {
+        slowest.duration = seed % 900;
+        slowest.url = *rollup;
+        return rum_slowest_encode(&slowest, buf, PACKED_MAX);
     }
 
     if (read->column >= plan->report->sites[read->site].nmetrics) {
