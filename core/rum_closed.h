@@ -5,9 +5,9 @@
  *
  * A sum is of one metric or counter of a rollup, over windows that follow one
  * another.  It looks as a field of the rollup's hash does: for each value of
- * the dimension a packed histogram, number or slowest
- * resource.  Sums of little are not worth
- * their keeping, and of too many values they would hold the worker up.
+ * the dimension a packed histogram, number or slowest resource.  Sums of
+ * little are not worth their keeping, and of too many values they would hold
+ * the worker up.
  *
  * What changes a closed window after all (beacons that lay in a spool) is seen
  * when the sum is RUM_CLOSED_AGE old: then one question reads anew, and
