@@ -80,6 +80,7 @@ static const struct {
                    "view comes." },
     { "_total", "counter", "Resources requested." },
     { "_total", "counter", "Bytes of resources." },
+    { "_total", "counter", "Resources requested of another site." },
     { "_total", "counter", "Actions of visitors." },
     { "_total", "counter", "Custom events." },
     { "", "gauge", "Sessions by their speed so far." },

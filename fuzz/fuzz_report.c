@@ -5,7 +5,8 @@
  *
  * The input is read as fields: kind, length and bytes of the value, length
  * and bytes of the packed data.  The upper bits of kind say for which step,
- * or that it is of the earlier span.
+ * or that it is of the earlier span.  For a list fields are names of sites and
+ * entries of their indexes.
  */
 
 #include <ctype.h>
@@ -13,6 +14,10 @@
 #include <yajl/yajl_parse.h>
 
 #include "rum_report.h"
+
+#define QUESTIONS     11
+
+#define KIND_SLOWEST  14                /* up to here metrics and counters */
 
 
 typedef struct {
@@ -24,6 +29,9 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rum_report_t *report_of(rum_query_t *q, unsigned kind);
+static void fill(rum_report_t *report, input_t *in);
+static void fill_list(rum_report_t *report, input_t *in);
+static void check_tables(rum_report_t *report, rum_report_info_t *info);
 static void take_sample(rum_report_t *report, const rum_str_t *a,
     const rum_str_t *b);
 static unsigned take(input_t *in);
@@ -37,24 +45,59 @@ static void check_line(const unsigned char *p, const unsigned char *last);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned            kind;
     input_t             in;
-    rum_str_t           value, packed;
     rum_text_t          text;
     rum_query_t         q;
     rum_report_t       *report;
     rum_report_info_t   info;
-    rum_report_place_t  place;
 
     in.pos = data;
     in.last = data + size;
 
     report = report_of(&q, take(&in));
 
-    while (in.pos < in.last) {
-        kind = take(&in);
-        value = take_string(&in);
-        packed = take_string(&in);
+    if (q.list != RUM_LIST_NONE) {
+        fill_list(report, &in);
+
+    } else {
+        fill(report, &in);
+    }
+
+    if (rum_report_arrange(report) != RUM_OK) {
+        abort();
+    }
+
+    memset(&info, 0, sizeof(info));
+    rum_text_init(&text);
+
+    if (rum_report_json(report, &info, &text, NULL) != RUM_OK) {
+        abort();
+    }
+
+    check_json(&text);
+    rum_text_free(&text);
+
+    if (q.list == RUM_LIST_NONE) {
+        check_tables(report, &info);
+    }
+
+    rum_report_destroy(report);
+
+    return 0;
+}
+
+
+static void
+fill(rum_report_t *report, input_t *in)
+{
+    unsigned            kind;
+    rum_str_t           value, packed;
+    rum_report_place_t  place;
+
+    while (in->pos < in->last) {
+        kind = take(in);
+        value = take_string(in);
+        packed = take_string(in);
 
         memset(&place, 0, sizeof(place));
         place.earlier = report->query->compare && (kind & 128);
@@ -66,11 +109,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             rum_report_histogram(report, &report->sites[0], kind, &place,
                                  &value, &packed);
 
-        } else if (kind < 3 + RUM_COUNTER_LAST) {
+        } else if (kind < KIND_SLOWEST) {
             rum_report_counter(report, &report->sites[0], kind - 3, &place,
                                &value, &packed);
 
-        } else if (kind == 3 + RUM_COUNTER_LAST) {
+        } else if (kind == KIND_SLOWEST) {
             rum_report_slowest(report, &report->sites[0], &value, &packed);
 
         } else if (report->sites[0].ngroups) {
@@ -83,21 +126,50 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (kind = 0; kind < 3 * report->nsteps; kind++) {
         rum_report_step(report, &report->sites[0], kind % 3, kind / 3);
     }
+}
 
-    memset(&info, 0, sizeof(info));
 
-    if (rum_report_arrange(report) != RUM_OK) {
-        abort();
+/* fields as above: a site's name, and an entry of one site's index */
+
+static void
+fill_list(rum_report_t *report, input_t *in)
+{
+    unsigned   kind;
+    uint32_t   i;
+    rum_str_t  name, entry;
+
+    while (in->pos < in->last) {
+        kind = take(in);
+        name = take_string(in);
+        entry = take_string(in);
+
+        if (report->query->site.len == 0) {
+            rum_report_add_site(report, &name);
+        }
+
+        if (report->nsites > 0) {
+            rum_report_add_index(report,
+                                 &report->sites[kind % report->nsites],
+                                 &entry);
+        }
     }
+
+    rum_report_cut_sites(report);
+
+    for (i = 0; i < report->nsites; i++) {
+        rum_report_order_index(&report->sites[i]);
+    }
+}
+
+
+/* CSV and Prometheus text */
+
+static void
+check_tables(rum_report_t *report, rum_report_info_t *info)
+{
+    rum_text_t  text;
 
     rum_text_init(&text);
-
-    if (rum_report_json(report, &info, &text, NULL) != RUM_OK) {
-        abort();
-    }
-
-    check_json(&text);
-    rum_text_free(&text);
 
     if (rum_report_csv(report, &text) != RUM_OK) {
         abort();
@@ -106,16 +178,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_csv(&text);
     rum_text_free(&text);
 
-    if (rum_report_prometheus(report, &info, &text) != RUM_OK) {
+    if (rum_report_prometheus(report, info, &text) != RUM_OK) {
         abort();
     }
 
     check_prometheus(&text);
     rum_text_free(&text);
-
-    rum_report_destroy(report);
-
-    return 0;
 }
 
 
@@ -130,18 +198,24 @@ report_of(rum_query_t *q, unsigned kind)
         "site=s&buckets=1", "site=s&by=page&sort=-p99.9&limit=3",
         "site=s&by=page,device&sort=value", "site=s&by=le&sort=mean&q=0,100",
         "site=s&by=error&step=1h&buckets=1", "site=s&step=1h&compare=1d",
-        "site=s&by=page&compare=previous&q=0,1,50,99.999,100"
+        "site=s&by=page&compare=previous&q=0,1,50,99.999,100",
+        "list=dimensions&limit=3", "list=dimensions&site=s",
+        "list=metrics", "list=sites"
     };
     static const char *const  metrics[] = { "lcp", "cls", "custom.x" };
 
-    args.data = (unsigned char *) questions[kind % 7];
-    args.len = strlen(questions[kind % 7]);
+    args.data = (unsigned char *) questions[kind % QUESTIONS];
+    args.len = strlen(questions[kind % QUESTIONS]);
 
     if (rum_query_parse(q, &args) != RUM_OK) {
         abort();
     }
 
     report = rum_report_create(q);
+
+    if (q->list != RUM_LIST_NONE) {
+        return report;
+    }
 
     for (i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
         name.data = (unsigned char *) metrics[i];
