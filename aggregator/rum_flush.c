@@ -267,10 +267,15 @@ rum_flush_writers(rum_flush_t *f)
     int              rc, len;
     char             value[RUM_WRITER_VALUE];
     uint32_t         i;
+    uint64_t         now;
     rum_writer_t    *writer;
     rum_writers_t   *w;
 
     w = &f->p->writers;
+
+    /* a backlog is read late: who is silent there is not so until now */
+
+    now = f->clock / 1000 < f->now ? f->clock / 1000 : f->now;
 
     for (i = 0; i < w->n; i++) {
         writer = &w->writers[i];
@@ -281,7 +286,7 @@ rum_flush_writers(rum_flush_t *f)
                                 writer->name, (size_t) writer->len, value,
                                 (size_t) len);
 
-        } else if (writer->time + RUM_WRITER_IDLE < f->now) {
+        } else if (writer->time + RUM_WRITER_IDLE < now) {
             writer->gone = 1;
             rc = rum_redis_send(f->redis, "HDEL %s %b", f->p->writers_key,
                                 writer->name, (size_t) writer->len);

@@ -146,9 +146,15 @@ rum_flush_windows(rum_flush_t *f, rum_group_t *group, rum_window_t **windows)
 {
     uint64_t                 start;
     uint32_t                 res;
+    unsigned                 open;
     const rum_config_t      *config;
 
     config = f->p->config;
+
+    /* a minute that may still change is not in "total", and kept for it */
+
+    open = group->dim < RUM_DIM_DETAILS
+           && rum_settle_open(&f->p->settle, group->site, group->minute);
 
     for (res = 0; res < RUM_RES_LAST; res++) {
         start = rum_window_start((rum_resolution_e) res,
@@ -161,7 +167,8 @@ rum_flush_windows(rum_flush_t *f, rum_group_t *group, rum_window_t **windows)
             }
 
         } else if (start + rum_resolution_seconds[res]
-                   + config->retention[res] / 1000 <= f->now)
+                   + config->retention[res] / 1000 <= f->now
+                   && !(open && res == RUM_RES_MINUTE))
         {
             continue;
         }
@@ -174,12 +181,8 @@ rum_flush_windows(rum_flush_t *f, rum_group_t *group, rum_window_t **windows)
         }
     }
 
-    /* a minute that may still change is not in "total" */
-
-    if (windows[RUM_RES_MINUTE] != NULL && group->dim < RUM_DIM_DETAILS) {
-        windows[RUM_RES_MINUTE]->open = rum_settle_open(&f->p->settle,
-                                                        group->site,
-                                                        group->minute) & 1;
+    if (windows[RUM_RES_MINUTE] != NULL) {
+        windows[RUM_RES_MINUTE]->open = open & 1;
     }
 
     return RUM_OK;
@@ -455,6 +458,14 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     }
 
     g = &f->p->scratch->gather;
+
+    /* a minute that is kept for its values only has none */
+
+    if (windows[RUM_RES_MINUTE] != NULL
+        && windows[RUM_RES_MINUTE]->expiry <= f->now)
+    {
+        windows[RUM_RES_MINUTE] = NULL;
+    }
 
     /* the minute's row may be that of "(other)", and then holds more */
 

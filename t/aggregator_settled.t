@@ -258,4 +258,62 @@ my $fast = $stream->rollup('total', 0, 'fast', 'all', 'lcp')->{'*'};
 
 is("$fast->{count}: $fast->{sum}", '1: 5', 'a value is in total at once');
 
+
+# ------------------------------------------------- a backlog of eight days
+#
+# Who was away reads by the clock of those days.  All that is read here stays
+# short of the end of the stream, as in a backlog.
+
+$agg->stop;
+$agg->write_conf(conf => "flush = 20ms\nlease = 300ms\npartitions = 2\n");
+$agg->start;
+$stream = RumStream->new($redis, 1);
+ok($stream->caught_up, 'another partition');
+
+$minute = (int(time / 60) - 8 * 1440) * 60000;
+my $top = $minute . '-0';
+
+sub add_old {
+    my ($at, $event, $id) = @_;
+
+    $top = $redis->command('EVAL', <<'LUA', 1, $stream->key('events'),
+redis.call('XSETID', KEYS[1], ARGV[1])
+local id = redis.call('XADD', KEYS[1], ARGV[2], 'id', ARGV[3], 'e', ARGV[4])
+redis.call('XSETID', KEYS[1], ARGV[5])
+return id
+LUA
+        $top, "$at-*", $id, packed({ t => $at, site => 'shop', page => '/',
+                                     %$event }), int(time * 1000));
+}
+
+sub add_backlog {
+    add_old(@_);
+    ok(wait_for(sub { $stream->group->{'last-delivered-id'} eq $top }),
+       'an old entry');
+}
+
+add_backlog($minute + 100, { view => 'a', metrics => { lcp => 1000 } }, 'a-1');
+is(of_total('lcp'), 'none', 'nothing of it has settled');
+is(of_minute($minute, 'lcp'), '1: 1000', 'the minute is kept until then');
+add_backlog($minute + 200, { view => 'a', seq => 1, metrics => { lcp => 9 } },
+            'b-1');
+is(of_minute($minute, 'lcp'), '1: 9', 'its value is replaced');
+
+$agg->kill;
+add_old($minute + 300, { session => str("s$_") }, 'b-' . ($_ + 1)) for 1 .. 40;
+$agg->start;
+add_backlog($minute + 400, {}, 'a-2');
+add_backlog($minute + 180000, {}, 'a-1');
+is(of_total('lcp'), '1: 9', 'total has what settled');
+is_deeply([$stream->names('1m:' . $minute / 1000 . ':*')], [],
+          'the minute is gone');
+
+my $hour = int($minute / 3600000) * 3600;
+
+is($redis->command('PFCOUNT', $stream->key("$_:shop:all:sessions:*")), 40,
+   "sessions of $_") for "1h:$hour", 'total:0';
+
+is($stream->health('lost'), 0, 'a writer that has nothing to say in a flush');
+is($stream->health('duplicates'), 1, 'is known in the next one');
+
 finish();
