@@ -116,7 +116,10 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event,
     const rum_str_t *e, uint64_t time, unsigned counting)
 {
     int           rc;
+    uint64_t      forgotten;
     rum_record_t  r;
+
+    forgotten = p->health.forgotten;
 
     r.p = p;
     r.event = event;
@@ -161,6 +164,12 @@ rum_record_event(rum_partition_t *p, const rum_event_t *event,
 
     if (rc == RUM_OK) {
         rc = rum_record_speed(&r);
+    }
+
+    /* what had to be forgotten before the checkpoint was counted then */
+
+    if (!counting) {
+        p->health.forgotten = forgotten;
     }
 
     return rc;

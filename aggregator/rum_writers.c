@@ -74,7 +74,7 @@ rum_writers_see(rum_writers_t *w, const rum_str_t *name, uint64_t sequence,
     }
 
     if (rum_writer_fill_gap(writer, sequence) == RUM_OK) {
-        (*lost)--;
+        *lost -= *lost > 0;     /* somebody may have set the figure to 0 */
         return RUM_OK;
     }
 

@@ -100,6 +100,14 @@ is($stream->total('page', 'fcp')->{'/1'}{count}, 31,
    'the oldest cannot be replaced, the newest can');
 cmp_ok($stream->health('forgotten'), '>=', 20, 'which is counted');
 
+my $forgotten = $stream->health('forgotten');
+
+$agg->restart;
+$stream->add({ page => '/2', view => 'w31' });
+ok($stream->caught_up, 'one more, after they are read again');
+cmp_ok($stream->health('forgotten'), '<=', $forgotten + 1,
+       'what was forgotten before is not counted again');
+
 
 # --------------------------------------------------------------- rejected
 

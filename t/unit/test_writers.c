@@ -110,6 +110,21 @@ a_gap_is_lost_until_it_comes(void **state)
 }
 
 
+/* an operator deletes "health", and the gaps are there still */
+
+static void
+no_less_than_none_is_lost(void **state)
+{
+    (void) state;
+
+    assert_int_equal(see("a", 3), RUM_OK);
+    lost = 1;
+    assert_int_equal(see("a", 1), RUM_OK);
+    assert_int_equal(see("a", 2), RUM_OK);
+    assert_int_equal(lost, 0);
+}
+
+
 /* any order, against a plain list of what was seen */
 
 static void
@@ -272,6 +287,8 @@ main(void)
         cmocka_unit_test_setup_teardown(in_order_nothing_is_lost, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_gap_is_lost_until_it_comes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(no_less_than_none_is_lost, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(any_order_is_told_apart, setup,
                                         teardown),
