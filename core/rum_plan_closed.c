@@ -156,7 +156,8 @@ rum_plan_closed_key(rum_plan_t *plan, const rum_read_t *read,
     rum_closed_add(key, &site->name, &plan->rollup->name);
     rum_closed_add(key, &name, &plan->filter.first);
     rum_closed_add(key, plan->filter.second ? plan->filter.second : &none,
-                   &rest);
+                   &plan->filter.field);
+    rum_closed_add(key, &rest, &none);
 
     return rum_text_status(key);
 }

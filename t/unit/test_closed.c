@@ -24,6 +24,7 @@
 typedef struct {
     uint32_t              reads;
     uint32_t              values;
+    uint32_t              partitions;   /* 0: one */
     uint32_t              extra;        /* added to every count of views */
     unsigned              backwards:1;
     unsigned              unreadable:1;
@@ -188,10 +189,16 @@ other_questions_have_other_sums(void **state)
         "site=shop&last=30d&by=device&where=page:p4&metric=lcp,views",
         "site=shop&last=30d&by=device&where=page:p5&metric=lcp,views",
         "site=shop&last=30d&by=page,device&metric=lcp,views",
-        "site=shop&last=30d&by=browser&metric=lcp,views"
+        "site=shop&last=30d&by=browser&metric=lcp,views",
+        "site=shop&last=1000d&where=page:p3&metric=views",
+        "site=shop&last=1000d&where=page:p4&metric=views"
     };
 
     (void) state;
+
+    /* so that of a single value there is enough to be kept, too */
+
+    store.partitions = 2;
 
     closed = rum_closed_create(RUM_CLOSED_MEMORY);
 
@@ -376,7 +383,7 @@ ask(const char *question, rum_closed_t *closed, uint64_t later,
     args.len = strlen(question);
     assert_int_equal(rum_query_parse(&q, &args), RUM_OK);
 
-    plan = rum_plan_create(&q, 1, NOW);
+    plan = rum_plan_create(&q, store->partitions ? store->partitions : 1, NOW);
     assert_non_null(plan);
 
     if (closed != NULL) {
@@ -519,13 +526,15 @@ pack(const rum_plan_t *plan, const rum_read_t *read, uint32_t i,
     uint32_t           k, seed;
     rum_slowest_t      slowest;
     rum_histogram_t    h;
-    const rum_str_t   *rollup;
+    const rum_str_t   *rollup, *field;
 
     rollup = &plan->rollup->name;
+    field = &plan->filter.field;
 
     seed = (uint32_t) (plan->windows[read->window].start / 60) * 31
            + i * 17 + rollup->data[rollup->len - 1]
-           + plan->report->sites[read->site].name.data[0];
+           + plan->report->sites[read->site].name.data[0]
+           + (field->len ? field->data[field->len - 1] : 0);
 
     if (store->unreadable && i == 1) {
         buf[0] = 0xc1;
