@@ -101,6 +101,14 @@ rum_plan_take_sum(rum_plan_t *plan, const rum_read_t *read)
         return 0;
     }
 
+    /* of the earlier span the slowest is not shown */
+
+    if (earlier && rum_plan_is_slowest(&plan->report->sites[read->site],
+                                       read->column))
+    {
+        return 0;
+    }
+
     rum_text_init(&key);
     rc = rum_plan_closed_key(plan, read, &key);
 

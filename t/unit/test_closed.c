@@ -191,7 +191,10 @@ other_questions_have_other_sums(void **state)
         "site=shop&last=30d&by=page,device&metric=lcp,views",
         "site=shop&last=30d&by=browser&metric=lcp,views",
         "site=shop&last=1000d&where=page:p3&metric=views",
-        "site=shop&last=1000d&where=page:p4&metric=views"
+        "site=shop&last=1000d&where=page:p4&metric=views",
+        "site=shop&from=1790294400&to=1792800000&by=host,type&metric=slowest",
+        "site=shop&from=1792800000&to=1795305600&by=host,type&metric=slowest"
+        "&compare=previous"
     };
 
     (void) state;
@@ -542,7 +545,7 @@ pack(const rum_plan_t *plan, const rum_read_t *read, uint32_t i,
     }
 
     if (rum_plan_is_slowest(&plan->report->sites[read->site], read->column)) {
-        slowest.duration = seed % 900;
+        slowest.duration = seed % 907;
         slowest.url = *rollup;
         return rum_slowest_encode(&slowest, buf, PACKED_MAX);
     }
