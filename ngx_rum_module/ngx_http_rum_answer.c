@@ -428,6 +428,10 @@ ngx_http_rum_answer_empty(ngx_http_request_t *r, ngx_http_rum_ctx_t *ctx,
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->header_only = 1;
 
+    /* "error_page 404 @rum" sends its own status, and that has a length */
+
+    r->headers_out.content_length_n = 0;
+
     return ngx_http_send_header(r);
 }
 

@@ -26,6 +26,9 @@ HTTP
     location /file { rum_beacon file; client_body_buffer_size 1k; }
     location /off { rum_beacon off; rum_privacy off; }
     location /strict { rum_beacon strict; rum_privacy strict; }
+    location /other { error_page 418 @other; return 418; }
+    location /other204 { error_page 418 = @other; return 418; }
+    location @other { rum_beacon other; }
     location /limited { rum_beacon limited; limit_req zone=limit;
                         limit_req_status 429; }
 
@@ -527,6 +530,13 @@ is(accepted('inside "if"', $nginx->beacon('/if', {}, 'X-If: 1'))->{site},
 is(accepted('inside "limit_except"',
             $nginx->get('/if?d=' . escaped(beacon_json())))->{site}, 'if',
    '"limit_except" too');
+
+for my $answer ([ '/other', 418 ], [ '/other204', 204 ]) {
+    $r = $nginx->beacon($answer->[0]);
+    is($r->{status}, $answer->[1], "error_page to a beacon: $answer->[1]");
+    is($r->{body}, '', 'and nothing else');
+    is(newest()->{site}, 'other', 'taken');
+}
 
 is($nginx->beacon('/mirrored')->{status}, 204, 'mirror: the main request');
 $stored += 2;
