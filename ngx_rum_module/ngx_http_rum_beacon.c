@@ -212,9 +212,13 @@ ngx_http_rum_beacon_get(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     ngx_int_t   n;
     ngx_str_t   arg;
 
-    if (ngx_http_discard_request_body(r) != NGX_OK
-        || ngx_http_rum_answer_no_store(r) != NGX_OK)
-    {
+    n = ngx_http_discard_request_body(r);
+
+    if (n != NGX_OK) {
+        return n;
+    }
+
+    if (ngx_http_rum_answer_no_store(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

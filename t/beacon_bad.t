@@ -277,7 +277,10 @@ add(400, 'empty', 'GET' => [ 'GET', '/rum' ],
 add(400, 'aborted',
     'a chunk of no length' => [ 'POST', '/rum', raw =>
         "POST /rum HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-        . "\r\nzz\r\n" ]);
+        . "\r\nzz\r\n" ],
+    'and where no body is wanted' => [ 'GET', '/rum', raw =>
+        "GET /rum?d=%7B HTTP/1.1\r\nHost: a\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\nzz\r\n" ]);
 add(413, 'aborted',
     'more than client_max_body_size' => [ 'POST', '/rum',
                                           pieces => [ ('x' x 60000) x 20 ] ]);
