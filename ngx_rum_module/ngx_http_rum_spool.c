@@ -272,8 +272,9 @@ ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s, const u_char *data,
 static ngx_int_t
 ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
 {
-    ngx_fd_t     fd;
-    struct stat  st;
+    ngx_fd_t      fd;
+    const char   *what;
+    struct stat   st;
 
     *ngx_snprintf(s->out.name, sizeof(s->out.name) - 1, "%V/%V-%ui.spool",
                   &s->conf->path->name, (ngx_str_t *) &s->writer, ++s->number)
@@ -291,9 +292,25 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
      * left, and delete it: then this one has no name any more.
      */
 
-    if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || fstat(fd, &st) == -1 || st.st_nlink == 0)
-    {
+    if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
+
+        if (ngx_errno == NGX_EAGAIN) {
+            (void) close(fd);
+            return NGX_AGAIN;
+        }
+
+        /* not every file system has locks */
+
+        what = "flock()";
+        goto failed;
+    }
+
+    if (fstat(fd, &st) == -1) {
+        what = "fstat()";
+        goto failed;
+    }
+
+    if (st.st_nlink == 0) {
         (void) close(fd);
         return NGX_AGAIN;
     }
@@ -301,10 +318,8 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
     if (pwrite(fd, RUM_SPOOL_HEAD, RUM_SPOOL_HEAD_LEN, 0)
         != RUM_SPOOL_HEAD_LEN)
     {
-        ngx_http_rum_spool_failed(ngx_errno, "pwrite()", s->out.name);
-        (void) ngx_delete_file(s->out.name);
-        (void) close(fd);
-        return NGX_ERROR;
+        what = "pwrite()";
+        goto failed;
     }
 
     s->listed = 0;
@@ -312,6 +327,15 @@ ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s)
     s->out.offset = RUM_SPOOL_HEAD_LEN;
 
     return NGX_OK;
+
+failed:
+
+    ngx_http_rum_spool_failed(ngx_errno, what, s->out.name);
+
+    (void) ngx_delete_file(s->out.name);
+    (void) close(fd);
+
+    return NGX_ERROR;
 }
 
 

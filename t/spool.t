@@ -350,6 +350,38 @@ END
 }
 
 
+# ------------------------------------------------------- a disk without locks
+
+{
+    my $redis = redis();
+    my $dir = folder();
+    my ($nginx, $so);
+
+    # at most a hundred times: a worker must not try for ever
+    $so = tmp('flock.so');
+    spew(tmp('flock.c'), <<'END');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+int flock(int fd, int op) { static int n;
+    if (++n <= 100) { errno = ENOLCK; return -1; }
+    return ((int (*)(int, int)) dlsym(RTLD_NEXT, "flock"))(fd, op); }
+END
+    is(system('cc', '-shared', '-fPIC', '-o', $so, tmp('flock.c'), '-ldl'),
+       0, 'a disk that has no locks');
+
+    {
+        local $ENV{LD_PRELOAD} = $so;
+        $nginx = server($redis, $dir);
+    }
+
+    $redis->stop;
+    is(post($nginx, '/stored', 1), '503 x 1', 'nothing is spooled');
+    like($nginx->log, qr/\[crit\].*flock\(\) of .* failed \(37:/, 'ENOLCK');
+    is(() = files($dir), 0, 'and no file is left');
+}
+
+
 # -------------------------------------------------- a folder that is not there
 
 {
