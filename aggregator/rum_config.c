@@ -33,7 +33,7 @@ typedef struct {
 static cfg_t *rum_config_parse(const char *file);
 static cfg_t *rum_config_define(void);
 static char *rum_config_load(const char *file, size_t *len);
-static void rum_config_clean(char *text, size_t len);
+static int rum_config_clean(char *text, size_t len);
 static void rum_config_error(cfg_t *cfg, const char *fmt, va_list args);
 static int rum_config_check_duration(cfg_t *cfg, cfg_opt_t *opt);
 static int rum_config_check_number(cfg_t *cfg, cfg_opt_t *opt);
@@ -213,12 +213,15 @@ rum_config_parse(const char *file)
     rc = CFG_SUCCESS;
 
     if (len > 0) {
-        rum_config_clean(text, len);
+        in = NULL;
+        rc = CFG_FILE_ERROR;
 
-        in = fmemopen(text, len, "r");
-        rc = in != NULL ? cfg_parse_fp(cfg, in) : CFG_FILE_ERROR;
+        if (rum_config_clean(text, len) == RUM_OK) {
+            in = fmemopen(text, len, "r");
+        }
 
         if (in != NULL) {
+            rc = cfg_parse_fp(cfg, in);
             fclose(in);
         }
     }
@@ -362,20 +365,30 @@ rum_config_load(const char *file, size_t *len)
 /*
  * Hands that write nginx.conf put semicolons, which libconfuse does not know,
  * and it loses count of lines in comments: both become spaces, but for what
- * is in strings.
+ * is in strings.  What it says nothing about is an error here: a zero byte,
+ * and a comment that would take all the rest.
  */
 
-static void
+static int
 rum_config_clean(char *text, size_t len)
 {
+    int     line, begun;
     char    state, c, next;
     size_t  i;
 
     state = 0;
+    line = 1;
+    begun = 0;
+
+    if (memchr(text, '\0', len) != NULL) {
+        rum_log(RUM_LOG_ERROR, "a zero byte in %s", rum_config_file);
+        return RUM_ERROR;
+    }
 
     for (i = 0; i < len; i++) {
         c = text[i];
         next = i + 1 < len ? text[i + 1] : '\0';
+        line += c == '\n';
 
         if (state == '"' || state == '\'') {
             if (c == '\\') {
@@ -403,6 +416,7 @@ rum_config_clean(char *text, size_t len)
         } else if (c == '/' && next == '*') {
             text[i++] = ' ';
             state = '*';
+            begun = line;
 
         } else if (c != ';') {
             state = c == '"' || c == '\'' ? c : 0;
@@ -413,6 +427,14 @@ rum_config_clean(char *text, size_t len)
             text[i] = ' ';
         }
     }
+
+    if (state == '*') {
+        rum_log(RUM_LOG_ERROR, "a comment is not closed in %s:%d",
+                rum_config_file, begun);
+        return RUM_ERROR;
+    }
+
+    return RUM_OK;
 }
 
 

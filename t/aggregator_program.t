@@ -93,6 +93,9 @@ for my $test (
     ["limit {\n default = 0\n}", 'default', 3, 'a limit of 0'],
     ["limit {\n page = lots\n}", 'page', 3, 'a limit that is no number'],
     ["flush = {", 'flush|syntax|unexpected', 1, 'syntax'],
+    ["flush = 1s\n\n/* ;\nlease = 9s\n", 'comment is not closed', 3,
+     'a comment without an end'],
+    ["flush = 1s\n\0", 'a zero byte', '', 'a zero byte'],
     ["lease = 1s\nflush = 500ms", 'lease', '', 'a lease too short'],
     ["user = \"u\"", 'password', '', 'a user without a password'],
 ) {
