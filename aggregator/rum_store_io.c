@@ -151,7 +151,7 @@ rum_store_load_rows(rum_store_t *s, rum_redis_t *redis)
 }
 
 
-/* a hash without an entry in the index, where all but one are, is not there */
+/* a hash that the index, which lists all but one, lacks is not there yet */
 
 static int
 rum_store_cell_loadable(const rum_store_t *s, const rum_window_t *window,

@@ -156,6 +156,14 @@ test("resources", async () => {
         ([value, row]) => [value.split(",").at(-1), row]));
 
     assert.ok(img.requests >= told.img && img.bytes > 1000);
+
+    /* the one that has taken longest is the one that is named */
+    const { metrics } = await status("by=host,type&metric=duration");
+    const { max } = metrics.duration.groups
+        .find(({ value }) => value === img.value);
+
+    assert.equal(img.slowest.duration, max);
+    assert.ok(img.slowest.url.startsWith(url("/")), img.slowest.url);
 });
 
 test("tags, events, metrics and conversions", async () => {

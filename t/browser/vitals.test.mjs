@@ -32,7 +32,7 @@ const PAGES = {
         },
         expect: { inp: 180 },
     },
-    "/cart": { act: () => {} },
+    "/cart": { act: (tab) => tab.keyboard.press("Tab"), expect: { inp: 0 } },
     "/lab": {
         act: async (tab) => {
             await tab.click("#busy-50");
@@ -124,3 +124,15 @@ for (const [page, { expect = {} }] of Object.entries(PAGES)) {
         }
     });
 }
+
+test("INP by the kind of input", async () => {
+    const { metrics: { inp } } = await status("by=inp_type");
+    const told = Object.fromEntries(
+        inp.groups.map(({ value, count }) => [value, count]));
+    const seen = (...pages) => pages.reduce(
+        (all, page) => all + (truth[page].inp ?? []).length, 0);
+
+    assert.deepEqual(told, {
+        keyboard: seen("/cart"), pointer: seen("/c/mugs", "/p/:id", "/lab"),
+    });
+});
