@@ -445,7 +445,7 @@ rum_beacon_native_number(rum_str_t *text, double value)
         return;
     }
 
-    text->len = snprintf((char *) text->data, 32, "%.6g", value);
+    text->len = snprintf((char *) text->data, 32, "%.10g", value);
 }
 
 

@@ -249,6 +249,16 @@ tags_become_dimensions(void **state)
     assert_int_equal(event.ndims, 3);
     assert_int_equal(event.cut[RUM_CUT_TAGS], 3);
 
+    /* numbers keep their digits: a build is not another one */
+
+    ok(NATIVE "\"tags\":{\"build\":20241122,\"max\":1000000000,\"low\":"
+       "-1234567.25,\"tenth\":0.1,\"zero\":-0.0}}");
+    dim("build", "20241122");
+    dim("max", "1000000000");
+    dim("low", "-1234567.25");
+    dim("tenth", "0.1");
+    dim("zero", "0");
+
     /* what others decide is not for a client to say */
 
     ok(NATIVE "\"nav\":\"reload\",\"tags\":{\"country\":\"XX\",\"human\":"
