@@ -43,7 +43,8 @@ const body = `
             while (performance.now() < end);
         };
 
-        document.querySelector("#slow").onclick = () => busy(120);
+        /* slower than any click is on a machine that is busy itself */
+        document.querySelector("#slow").onclick = () => busy(500);
         document.querySelector("#slow").onkeydown = () => busy(120);
 
         addEventListener("load", () => setTimeout(() => {
@@ -108,7 +109,7 @@ for (const path of ["/", "/vitals"]) {
         }
 
         assert.ok(metrics.cls > 0, "there was a shift");
-        assert.ok(metrics.inp >= 120, "and a slow handler");
+        assert.ok(metrics.inp >= 496, "and a slow handler");
         assert.ok(metrics.lcp >= 120, "and a slow image");
     });
 }
@@ -133,7 +134,7 @@ test("they are attributed to elements, URLs and parts", async () => {
 
     assert.ok(Math.abs(metrics.inp - sum("inp_delay", "inp_processing",
         "inp_presentation")) < 0.5);
-    assert.ok(metrics.inp_processing >= 119);
+    assert.ok(metrics.inp_processing >= 499);
 });
 
 for (const path of ["/", "/vitals"]) {
