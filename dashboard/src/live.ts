@@ -8,6 +8,9 @@ export type Link = "live" | "polling" | "paused" | "lost";
 /* how long a stream that does not open is waited for */
 const PATIENCE = 5000;
 
+/* how long it asks by itself before it tries a stream again */
+const RETRY = 60000;
+
 export interface Live {
     url: string;
     every: number;              /* ms: no answer is drawn sooner after another */
@@ -42,9 +45,18 @@ export const live = ({ url, every, answer, poll, link }: Live): (() => void) => 
         close();
         link("polling");
 
+        const since = Date.now();
+
         const again = (): void => {
+            timer = undefined;
             poll();
-            timer = setTimeout(again, Math.max(every, 5000));
+
+            if (Date.now() - since >= RETRY) {
+                open();
+
+            } else {
+                timer = setTimeout(again, Math.max(every, 5000));
+            }
         };
 
         timer = setTimeout(again, Math.max(every, 5000));

@@ -86,28 +86,31 @@ export const chromium = async () => {
         executablePath: process.env.RUM_CHROMIUM || "/usr/bin/chromium", args: ARGUMENTS,
     });
 
-    after(() => browser.close());
-
+    const context = await browser.newContext({
+        viewport: DESKTOP, colorScheme: "light", acceptDownloads: true,
+    });
     const opened = [];
 
+    /* others may be busy on this machine */
+    context.setDefaultTimeout(60000);
+
     /* a page left open draws what is new for as long as the others are tested */
-    afterEach(() => Promise.all(opened.splice(0).map((context) => context.close())));
+    afterEach(() => Promise.all(opened.splice(0).map((page) => page.close())));
+    after(() => browser.close());
 
     /* allow: patterns of faults that belong to the test; keep: for the next tests too */
     const open = async (query, {
         allow = [], size = DESKTOP, before, wait = true, keep = false,
     } = {}) => {
-        const context = await browser.newContext({
-            viewport: size, colorScheme: "light", acceptDownloads: true,
-        });
         const page = await context.newPage();
 
         if (!keep) {
-            opened.push(context);
+            opened.push(page);
         }
 
-        /* others may be busy on this machine */
-        context.setDefaultTimeout(60000);
+        if (size !== DESKTOP) {
+            await page.setViewportSize(size);
+        }
 
         page.faults = watch(page, allow);
         await before?.(page);
