@@ -307,6 +307,10 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     ngx_http_rum_delivery_enter(d, p, len, waiter, 0);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_QUEUED, 1);
 
+    if (ngx_exiting) {
+        ngx_http_rum_link_extend(&d->link);
+    }
+
     return NGX_OK;
 }
 

@@ -48,6 +48,17 @@ ngx_http_rum_link_pending(ngx_http_rum_link_t *link, ngx_uint_t pending)
 }
 
 
+/* the link may have been given up already */
+
+void
+ngx_http_rum_link_extend(ngx_http_rum_link_t *link)
+{
+    link->quit = 0;
+
+    ngx_http_rum_link_retry_later(link);
+}
+
+
 u_char *
 ngx_http_rum_link_bulk(u_char *p, const char *data, size_t len)
 {

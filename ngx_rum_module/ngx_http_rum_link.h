@@ -147,6 +147,9 @@ ssize_t ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data,
 void ngx_http_rum_link_pending(ngx_http_rum_link_t *link,
     ngx_uint_t pending);
 
+/* a worker that quits has got something to send: it has as long anew */
+void ngx_http_rum_link_extend(ngx_http_rum_link_t *link);
+
 /* the owner got a reply it wanted: the failures are over */
 void ngx_http_rum_link_works(ngx_http_rum_link_t *link);
 

@@ -242,6 +242,64 @@ sub successor {
 }
 
 
+# quit, with requests that come to their end when the time to deliver is over
+
+{
+    my $redis = redis();
+    my $slow = proxy(to => $redis->port);
+    my $away = proxy(to => $redis->port);
+    my (@nginx, @late, @pid, $early, $begun);
+
+    my $begin = sub {
+        my ($nginx, $body) = @_;
+        my $c = $nginx->client;
+
+        $c->send("POST /rum HTTP/1.1\r\nHost: a\r\nContent-Length: "
+                 . length($body) . "\r\n\r\n");
+        return [ $c, $body ];
+    };
+    my $end = sub {
+        my ($c, $body) = @{ $_[0] };
+
+        $c->send($body);
+        return $c->response('POST')->{status};
+    };
+
+    $slow->mode('delay 0.05');
+
+    for my $proxy ($slow, $away) {
+        push @nginx, nginx(redis => $proxy, server => $server);
+        push @late, $begin->($nginx[-1], beacon_json({ view => 'late' }));
+    }
+
+    # one delivers an event while it quits; one has an event and no Redis
+
+    $early = $begin->($nginx[0], beacon_json({ view => 'early' }));
+    is($nginx[0]->get('/status')->{status}, 200, 'the requests have begun');
+    is($nginx[1]->get('/status')->{status}, 200, 'also there');
+    $away->mode('drop');
+    ok(wait_for(sub { $nginx[1]->log =~ /delivery: redis/ }), 'no Redis');
+    is($nginx[1]->beacon('/rum', { view => 'early' })->{status}, 204, 'taken');
+
+    @pid = map { $_->pid } @nginx;
+    kill 'QUIT', @pid;
+    $begun = time;
+    ok(wait_for(sub { !grep { $_->log !~ /gracefully shutting down/ } @nginx }),
+       'both are quitting');
+    is($end->($early), 204, 'an event');
+    ok(wait_for(sub { $redis->events == 1 }), 'that is delivered');
+
+    wait_for(sub { time > $begun + 6 });
+    $away->mode('');
+
+    is($end->($_), 204, 'a late event') for @late;
+    is(join(' ', map { RumTest::reap($_, 60) } @pid), '0 0', 'both end');
+    is(join(' ', sort map { $_->{e}{view} } $redis->events),
+       'early early late late', 'all are delivered');
+    unlike($_->log, qr/not acknowledged/, 'and no complaint') for @nginx;
+}
+
+
 # fast shutdown
 
 {
