@@ -297,6 +297,10 @@ ngx_http_rum_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (path->name.len > NGX_HTTP_RUM_SPOOL_PATH) {
+        return "has a path of more than 448 bytes";
+    }
+
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
 

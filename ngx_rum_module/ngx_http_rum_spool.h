@@ -50,6 +50,7 @@ ngx_int_t ngx_http_rum_spool_append(const u_char *command, size_t len,
 
 #define NGX_HTTP_RUM_SPOOL_LOOK  1000   /* ms between looks at the folder */
 #define NGX_HTTP_RUM_SPOOL_NAME  512
+#define NGX_HTTP_RUM_SPOOL_PATH  448    /* of it: "/WRITER-N.spool" follows */
 
 
 typedef struct {

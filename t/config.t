@@ -279,6 +279,9 @@ for my $max ('1023k', 'x', '') {
         http => "rum_spool $spool max=$max;   # here");
 }
 
+bad('rum_spool with a long path',
+    '"rum_spool" directive has a path of more than 448 bytes',
+    http => "rum_spool $spool" . '/long' x 90 . ';   # here');
 bad('rum_spool size=1g', 'invalid parameter "size=1g"',
     http => "rum_spool $spool size=1g;   # here");
 bad('rum_spool twice', '"rum_spool" directive is duplicate',
