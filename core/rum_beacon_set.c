@@ -18,6 +18,8 @@
 
 static int rum_beacon_ascii(const unsigned char *data, size_t len);
 static size_t rum_beacon_clean(unsigned char *data, size_t len);
+static int rum_beacon_ends_url(unsigned char c);
+static int rum_beacon_is_line(const unsigned char *data, size_t len);
 
 #define rum_beacon_target(p, key)                                             \
     ((void *) ((char *) (p)->frames[(p)->depth - 1].base + (key)->offset))
@@ -151,42 +153,45 @@ rum_beacon_strip_url(rum_str_t *url)
 
 /*
  * "at f (https://a.test/x.js?token=1:10:5)" loses "?token=1".
- * A URL ends at white space, a quote, a bracket; its query also at the line
- * number that browsers write behind it.
+ * A URL ends at white space, a quote, or a bracket that was not opened in it;
+ * its query also at the line number that browsers write behind it.  A path
+ * by itself ("GET /x?token=1") is one, too.
  */
 void
 rum_beacon_strip_text(rum_str_t *text)
 {
     int             url, query;
-    size_t          i;
+    size_t          i, open;
     unsigned char   c, *d, *out;
 
     d = text->data;
     out = d;
     url = 0;
     query = 0;
+    open = 0;
 
     for (i = 0; i < text->len; i++) {
         c = d[i];
 
-        if (c <= ' ' || c == '"' || c == '\'' || c == ')' || c == '>'
-            || c == ']' || c == '}')
-        {
+        if (query && open > 0 && (c == ')' || c == ']' || c == '}')) {
+            open--;
+
+        } else if (rum_beacon_ends_url(c)) {
             url = 0;
             query = 0;
 
-        } else if (c == ':') {
-            if (i + 2 < text->len && d[i + 1] == '/' && d[i + 2] == '/') {
-                url = 1;
+        } else if (query) {
+            open += (c == '(' || c == '[' || c == '{');
+            query = !rum_beacon_is_line(d + i, text->len - i);
 
-            } else if (i + 1 < text->len && d[i + 1] >= '0'
-                       && d[i + 1] <= '9')
-            {
-                query = 0;
-            }
+        } else if (url) {
+            query = (c == '?' || c == '#');
+            open = 0;
 
-        } else if (url && (c == '?' || c == '#')) {
-            query = 1;
+        } else if (c == '/') {
+            url = i == 0 || rum_beacon_ends_url(d[i - 1]) || d[i - 1] == '('
+                  || d[i - 1] == '[' || d[i - 1] == '{'
+                  || (i > 1 && d[i - 1] == '/' && d[i - 2] == ':');
         }
 
         if (!query) {
@@ -195,6 +200,35 @@ rum_beacon_strip_text(rum_str_t *text)
     }
 
     text->len = out - d;
+}
+
+
+static int
+rum_beacon_ends_url(unsigned char c)
+{
+    return c <= ' ' || c == '"' || c == '\'' || c == ')' || c == '>'
+           || c == ']' || c == '}';
+}
+
+
+/* ":10:5" or ":10" at the end of a URL */
+
+static int
+rum_beacon_is_line(const unsigned char *data, size_t len)
+{
+    size_t  i, n;
+
+    i = 0;
+
+    for (n = 0; n < 2 && i + 1 < len && data[i] == ':'
+                && data[i + 1] >= '0' && data[i + 1] <= '9'; n++)
+    {
+        for (i++; i < len && data[i] >= '0' && data[i] <= '9'; i++) {
+            /* void */
+        }
+    }
+
+    return n > 0 && (i == len || rum_beacon_ends_url(data[i]));
 }
 
 

@@ -372,6 +372,18 @@ queries_do_not_stay_in_errors(void **state)
     str(event.errors[0].message, "GET https://a.test/x failed, is it up?");
     str(event.errors[0].stack, "at f (https://a.test/x.js:10:5)\n"
         "g@https://a.test/y.js:3:4\nwhy? no");
+
+    /* what looks like an end in the query is none */
+
+    ok(NATIVE "\"errors\":[{\"type\":\"a\",\"message\":"
+       "\"https://a.test/x?at=12:30&f[a]=1&g=(2)&token=1 (https://b.test/"
+       "?u=http://c.test:80/d&k={1}) /x?y=1 and/or? '/z?k=2'\","
+       "\"stack\":\"at f (https://a.test/x.js?at=1:2:3&t[]=4:10:5)\\n"
+       "g@https://a.test/y.js?a=1:2&k=2:3\\n[/z?q=1:4] //b/c?d\"}]}");
+    str(event.errors[0].message,
+        "https://a.test/x (https://b.test/) /x and/or? '/z'");
+    str(event.errors[0].stack, "at f (https://a.test/x.js:10:5)\n"
+        "g@https://a.test/y.js:3\n[/z:4] //b/c");
 }
 
 
