@@ -30,12 +30,36 @@ const EDITS = [
     [/^ *lcpEntryManager\._processEntry.*$/gm, ""],
     [/^ *const (lcp|fcp)EntryManager = .*$/gm, ""],
     [/globalThis\.performance\b/g, "performance"],
+    [/bfcacheRestoreTime = event\.timeStamp;/, ""],
+    [/if \(reset\) \{[^}]*\}/, ""],
+    [/!document\.prerendering\s+\?([^:]*): undefined/, "$1"],
+    [/ && !document\.prerendering/, ""],
+    [/^.*\('prerenderingchange'.*$/gm, ""],
+    [/event\.type === 'visibilitychange'( \? event\.timeStamp : 0)?/g,
+     "true$1"],
+    [/\(reset = false\)/, "()"],
 ];
 
 const REPLACED = {
+    /* the agent begins when the page is */
+    "whenActivated.js": `
+        export const whenActivated = (callback) => callback();`,
+
     "initMetric.js": `
         export const initMetric = (name, value = -1, navigationType) =>
             ({ name, value, navigationType, entries: [], id: {} });`,
+
+    /* there is one object of settings: src/vitals.ts */
+    "initUnique.js": `
+        const instances = new Map();
+
+        export const initUnique = (settings, Class) => {
+            if (!instances.has(Class)) {
+                instances.set(Class, new Class());
+            }
+
+            return instances.get(Class);
+        };`,
 
     /* every change is reported: see src/vitals.ts */
     "bindReporter.js": `
@@ -57,9 +81,9 @@ export const lean = {
                 ?? readFileSync(file.path, "utf8");
 
             for (const [from, to] of EDITS) {
-                contents = contents.replace(from, () => {
+                contents = contents.replace(from, (text, group) => {
                     found.add(from);
-                    return to;
+                    return to.replace("$1", group ?? "");
                 });
             }
 

@@ -6,14 +6,14 @@
 
 import { flag } from "./options";
 import type { BeaconError } from "./types";
-import { attempt, bare, on } from "./util";
+import { attempt, bare, cut, on } from "./util";
 import { add, changed, view } from "./view";
 
 const MESSAGE_MAX = 256;
 const STACK_MAX = 2048;
 
 const text = (value: unknown, max: number): string =>
-    (attempt(() => "" + value) || "?").slice(0, max);
+    cut(attempt(() => "" + value) || "?", max);
 
 export const report = (
     type: string, message: unknown, more: Partial<BeaconError> = {},

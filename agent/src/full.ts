@@ -18,13 +18,13 @@ const off = (name: string, startIt: () => void) => () => {
     }
 };
 
-/* errors first: the browser keeps no list of them */
-export const start = (options: Options) => begin(options, [
+/* first that of which the browser keeps no list */
+export const start = (options?: Options) => begin(options, [
     off("errors", startErrors),
+    off("clicks", startClicks),
+    off("routes", startRoutes),
     ...vitals,
     off("frames", startFrames),
     off("resources", startResources),
-    off("clicks", startClicks),
     off("scroll", startScroll),
-    off("routes", startRoutes),
 ], call);

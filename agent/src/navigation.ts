@@ -20,18 +20,23 @@ export const navigationType = (): string =>
 export const activation = (): number => entry()?.activationStart || 0;
 
 let described = false;
+let complete: unknown;          /* view of which nothing more will come */
 
 /* all that the browser has filled in by now; phases that were none are not */
 const collect = (): void => {
-    const e = entry();
-
     if (FULL && !described) {
         described = true;
         describe();
     }
 
+    const e = complete != view && entry();
+
     if (view._route || !e) {
         return;
+    }
+
+    if (e.loadEventEnd) {
+        complete = view;
     }
 
     const set = (name: string, value: number): void => {

@@ -5,11 +5,12 @@
 
 import { beaconUrl } from "./options";
 import type { Resource } from "./types";
-import { attempt, bare, observe, tenth } from "./util";
+import { bare, observe, tenth } from "./util";
 import { changed, collectors, restarts, view } from "./view";
 
 const GROUPS = 60;
 const SLOWEST = 8;
+const HOST = /^\w+:\/\/(?:[^/]*@)?([^/?#]+)/;
 
 export const startResources = (): void => {
     const own = new URL(beaconUrl(), document.baseURI).href;
@@ -18,7 +19,7 @@ export const startResources = (): void => {
 
     const more = observe("resource", (entry) => {
         const { name, initiatorType: type, duration } = entry;
-        const host = attempt(() => new URL(name).host);
+        const [, host] = HOST.exec(name) || [];
 
         if (name == own || !host) {
             return;

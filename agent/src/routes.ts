@@ -4,7 +4,8 @@
  * A change of the path is a view, once the interaction that led to it is
  * measured, for it belongs to the view before.  A path that is replaced by
  * one that differs in its numbers only is none, nor what happens before the
- * document has loaded: that is the application finding its first route.
+ * document has loaded: that is the application finding its first route.  A
+ * route that is left while it waits for that was a view all the same.
  */
 
 import { attempt, bare, idle, now, on } from "./util";
@@ -16,37 +17,40 @@ const MEASURED = 500;
 const shape = (url: string): string =>
     bare(url).replace(/[^/]*\d[^/]*/g, "");
 
-let since: number | undefined;
+/* a route that is not yet a view */
+let next: { _page: string; _start: number } | undefined;
 
 const arrive = (): void => {
-    const start = since;
-    const page = address();
+    const { _page: page, _start: start } = next || {};
 
-    since = undefined;
+    next = undefined;
 
-    if (start != undefined && page != view._page) {
-        begin("soft_navigation", start, page, true);
+    if (page && page != view._page) {
+        begin("soft_navigation", start!, page, true);
     }
 };
 
 const depart = (replace: boolean): void => {
+    const current = next || view;
     const page = address();
 
-    if (page == view._page) {
+    if (page == current._page) {
         return;
     }
 
-    if (document.readyState != "complete"
-        || replace && shape(page) == shape(view._page))
+    /* what is replaced while it waits was on the way only */
+    if (document.readyState != "complete" || replace
+        && (next || shape(page) == shape(current._page)))
     {
-        view._page = page;
+        current._page = page;
         return;
     }
 
-    if (since == undefined) {
-        since = now();
-        setTimeout(() => idle(arrive), MEASURED);
-    }
+    arrive();
+
+    const route = next = { _page: page, _start: now() };
+
+    setTimeout(() => idle(() => next == route && arrive()), MEASURED);
 };
 
 export const startRoutes = (): void => {

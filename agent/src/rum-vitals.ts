@@ -5,4 +5,4 @@
 
 import { start } from "./vitals-only";
 
-start({ ...document.currentScript?.dataset });
+start(document.currentScript?.dataset);

@@ -5,4 +5,4 @@
 
 import { start } from "./full";
 
-start({ ...document.currentScript?.dataset });
+start(document.currentScript?.dataset);

@@ -37,8 +37,23 @@ const gzip = (text: string): Promise<Blob> =>
         new CompressionStream("gzip"))).blob()
         .then((blob) => new Blob([blob]));
 
-/* being compressed */
-const pressed = new Set<string>();
+type Task = (leaving?: boolean) => void;
+
+/* what has to be done even if the page is left */
+const waiting = new Set<Task>();
+
+export const soon = (task: Task): void => {
+    waiting.add(task);
+    setTimeout(() => waiting.delete(task) && task());
+};
+
+/* the page is being left */
+export const hurry = (): void => {
+    for (const task of waiting) {
+        waiting.delete(task);
+        task(true);
+    }
+};
 
 /* leaving: there is no time for anything that is not done at once */
 export const sendText = (body: string, leaving?: boolean): void => {
@@ -54,13 +69,15 @@ export const sendText = (body: string, leaving?: boolean): void => {
     } else if (!leaving && body.length > GZIP_FROM
         && globalThis.CompressionStream)
     {
+        const asItIs = (): void => sendText(body, true);
+
         const send = (data: string | Blob): void => {
-            if (pressed.delete(body)) {
+            if (waiting.delete(asItIs)) {
                 post(body, data);
             }
         };
 
-        pressed.add(body);
+        waiting.add(asItIs);
         gzip(body).then(send, () => send(body));
 
     } else {
@@ -70,14 +87,6 @@ export const sendText = (body: string, leaving?: boolean): void => {
 
 const fits = (text: string): boolean => text.length * 3 < MAX_BYTES
     || new TextEncoder().encode(text).length < MAX_BYTES;
-
-/* the page is being left: what is still compressed goes as it is */
-export const hurry = (): void => {
-    for (const body of pressed) {
-        pressed.delete(body);
-        sendText(body, true);
-    }
-};
 
 /* only the first has what is not in a list */
 const split = (beacon: Beacon): Beacon[] => {
@@ -116,6 +125,10 @@ export const texts = (beacon: Beacon): string[] => {
 
 export const drain = (leaving?: boolean): void => {
     for (const body of unkeep()) {
-        sendText(body, leaving);
+        if (leaving) {
+            sendText(body, true);
+        } else {
+            soon((atOnce) => sendText(body, atOnce));
+        }
     }
 };

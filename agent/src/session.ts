@@ -9,6 +9,7 @@ import { attempt, id } from "./util";
 const KEY = "rum";
 const QUEUE = "rum.q";
 const IDLE = 18e5;
+const MINUTE = 6e4;
 const KEPT_CHARACTERS = 1e6;
 
 export interface Session {
@@ -46,6 +47,13 @@ export const save = (s: Session): void => {
     write(KEY, s);
 };
 
+/* a beacon was sent; to write that down each time is not worth it */
+export const touch = (s: Session): void => {
+    if (Date.now() - s.t > MINUTE) {
+        save(s);
+    }
+};
+
 /* the oldest go first when there is no more room */
 export const keep = (body: string): void => {
     const kept: string[] = read(QUEUE) || [];
@@ -60,11 +68,13 @@ export const keep = (body: string): void => {
 };
 
 export const unkeep = (): string[] => {
-    const kept = read(QUEUE) || [];
+    const kept = read(QUEUE);
 
-    attempt(() => sessionStorage.removeItem(QUEUE));
+    if (kept) {
+        sessionStorage.removeItem(QUEUE);
+    }
 
-    return kept;
+    return kept || [];
 };
 
 export const forget = (): void => {

@@ -8,7 +8,7 @@ import { drain } from "./send";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { attempt, idle, on } from "./util";
+import { finish, on, oneByOne } from "./util";
 import { begin, flush, hold, silence, tags, watch } from "./view";
 
 type Call = [name: string, ...args: any[]];
@@ -18,30 +18,19 @@ type Call = [name: string, ...args: any[]];
  * before the last one has all that are missing done at once.
  */
 export const start = (
-    given: Options, steps: (() => void)[], call: (command: Call) => void,
+    given: Options | undefined, more: (() => void)[], call: (command: Call) => void,
 ): ((...command: Call) => void) => {
     const page = window as any;
     const waiting: Call[] = page.rum?.q || [];
 
     /* while it has a q, calls wait in there */
     const rum: any = page.rum = (...command: Call): void => {
-        if (command[0] == "config") {
-            Object.assign(options, command[1]);
-
-        } else if (rum.q) {
+        if (rum.q) {
             waiting.push(command);
-
-        } else if (page.rumStarted) {
+        } else {
             call(command);
         }
     };
-
-    Object.assign(options, given);
-    waiting.forEach((command) => command[0] == "config" && rum(...command));
-
-    if (refused()) {
-        return rum;
-    }
 
     /* of two script tags it is the first that counts */
     if (page.rumStarted) {
@@ -51,22 +40,31 @@ export const start = (
     page.rumStarted = rum;
     rum.q = waiting;
 
-    const step = (): boolean => {
-        attempt(steps.shift()!);
-        return steps.length > 0;
-    };
+    const steps = [
+        () => {
+            Object.assign(options, given);
 
-    const next = (): void => {
-        if (steps.length) {
-            step();
-            setTimeout(next);
-        }
-    };
+            for (const [name, more] of waiting) {
+                if (name == "config") {
+                    Object.assign(options, more);
+                }
+            }
+        },
 
-    steps = [
-        startView,
+        () => {
+            if (refused()) {
+                steps.length = 0;
+                rum.q = undefined;
+                call = () => {};
+            }
+        },
+
+        configure,
+        resend,
+        () => begin(navigationType(), activation()),
+        listen,
         hold,
-        ...steps,
+        ...more,
         startNavigation,
 
         () => {
@@ -75,11 +73,16 @@ export const start = (
         },
     ];
 
+    const next = () => oneByOne(steps);
+
+    /* it may be hidden, and gone, before the first of them */
+    watch();
+
     on("visibilitychange", () => {
         if (document.visibilityState == "hidden"
             && !(document as any).prerendering)
         {
-            while (step());
+            finish(steps);
         }
     });
 
@@ -93,7 +96,7 @@ export const start = (
     return rum;
 };
 
-const startView = (): void => {
+const configure = (): void => {
     for (const tag of ("" + (options.tags || "")).split(/[\s,]+/)) {
         const [name, value] = tag.split(":");
 
@@ -104,13 +107,17 @@ const startView = (): void => {
 
     if (options.consent == "required") {
         silence();
-
-    } else {
-        idle(() => drain());
     }
+};
 
-    begin(navigationType(), activation());
+/* what was kept; also the first look at sessionStorage, which takes a while */
+const resend = (): void => {
+    if (options.consent != "required") {
+        drain();
+    }
+};
 
+const listen = (): void => {
     /*
      * On its way up: the listeners of web-vitals and of the page, which
      * have the last values, come before.

@@ -2,6 +2,9 @@
  * What several parts of the agent need.
  */
 
+/* of the entries of an observer, done in one task */
+const AT_A_TIME = 20;
+
 export const now = (): number => performance.now();
 
 export const tenth = (value: number): number => Math.round(value * 10) / 10;
@@ -32,6 +35,26 @@ export const idle = (task: () => void): void => {
         task, { timeout: 1000 } as any);
 };
 
+/* each in a task of its own, so that none is long; what is taken out of the
+   list by then is not done */
+export const oneByOne = (tasks: (() => void)[]): void => {
+    if (tasks.length) {
+        attempt(tasks.shift()!);
+        setTimeout(oneByOne, 0, tasks);
+    }
+};
+
+/* what is left of them, now */
+export const finish = (tasks: (() => void)[]): void => {
+    while (tasks.length) {
+        attempt(tasks.shift()!);
+    }
+};
+
+/*
+ * There may be hundreds of entries: some at a time.  The function returned is
+ * for who cannot wait.
+ */
 export const observe = (
     type: string, each: (entry: any) => void,
 ): (() => void) | undefined => attempt(() => {
@@ -39,15 +62,36 @@ export const observe = (
         return undefined;
     }
 
-    const observer = new PerformanceObserver(
-        (list) => list.getEntries().forEach(each));
+    const waiting: any[] = [];
+
+    const some = (): void => {
+        waiting.splice(0, AT_A_TIME).forEach(each);
+
+        if (waiting.length) {
+            idle(some);
+        }
+    };
+
+    const observer = new PerformanceObserver((list) => {
+        const before = waiting.length;
+
+        waiting.push(...list.getEntries());
+
+        if (!before) {
+            some();
+        }
+    });
 
     /* of events: from how many ms on, and what web-vitals asks for */
     observer.observe(
         { type, buffered: true, durationThreshold: 40 } as PerformanceObserverInit);
 
-    return () => observer.takeRecords().forEach(each);
+    return () => waiting.splice(0).concat(observer.takeRecords()).forEach(each);
 });
+
+/* as many bytes as nginx keeps of a text; it cuts and counts what is more */
+export const cut = (text: string, bytes: number): string => text.slice(
+    0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 
 /*
  * tag#id.class of an element, and of those around it until one has an id or
@@ -66,8 +110,8 @@ export const selector = (node?: any): string | undefined => {
             + (path && ">" + path);
     }
 
-    return path.slice(0, 100) || node?.localName;
+    return cut(path, 128) || node?.localName;
 };
 
 /* an URL as it may be told: query and fragment only if allowed */
-export const bare = (url: string): string => url.split(/[?#]/)[0]!;
+export const bare = (url: string): string => cut(url.split(/[?#]/)[0]!, 512);

@@ -11,10 +11,10 @@
  */
 
 import { beaconUrl, flag } from "./options";
-import { drain, hurry, sendText, texts } from "./send";
-import { forget, save, session, type Session } from "./session";
+import { drain, hurry, sendText, soon, texts } from "./send";
+import { forget, save, session, touch, type Session } from "./session";
 import type { Attribution, Beacon, Lists, Numbers } from "./types";
-import { attempt, bare, id, idle, now } from "./util";
+import { attempt, bare, cut, id, idle, now, oneByOne } from "./util";
 
 const LIST_MAX = 30;
 const SEQ_MAX = 9;
@@ -41,7 +41,8 @@ export let view: View;
 export const tags: Record<string, string | number> = {};
 export const context: Partial<Beacon> = {};
 
-/* called before a beacon is made: whoever has something not told yet */
+/* called before a beacon is made: whoever has something not told yet; each of
+   them may take a while, and is a task of its own where there is time */
 export const collectors: (() => void)[] = [];
 
 /* called when a view begins that needs no new document */
@@ -58,9 +59,10 @@ let held: { activated: boolean } | undefined;
 let abort: AbortController | undefined;
 let heldBeacon: Beacon;
 let timer: any;
+let steps: (() => void)[] = [];     /* to the next one held */
 
-export const address = (): string =>
-    flag("query") ? location.href : bare(location.href);
+export const address = (): string => flag("query")
+    ? cut(location.href, 512) : bare(location.href);
 
 export const begin = (
     nav: string, start: number, page = address(), route?: boolean,
@@ -70,12 +72,13 @@ export const begin = (
         restarts.forEach((restart) => restart(route));
     }
 
-    watch();
     visible = 0;
 
     if (visibleFrom != undefined) {
         visibleFrom = start;
     }
+
+    watch();
 
     view = {
         _id: id(),
@@ -120,24 +123,10 @@ export const add = (name: keyof Lists, item: unknown): void => {
     }
 };
 
-const make = (): Beacon | undefined => {
-    let more = !view._seq;
-
-    /* nothing of what nobody saw, or wants to be known */
+/* the view is one of the session; none that nobody saw, or wants to be known */
+const enter = (): Session | undefined => {
     if (silent || !shown) {
         return undefined;
-    }
-
-    const metrics: Numbers = {};
-    const attribution: Record<string, Attribution> = {};
-    const lists: Lists = {};
-
-    collectors.forEach(attempt);
-    watch();
-
-    /* a second more is worth no beacon */
-    if (!(visible - view._sent.time_visible! < 1000)) {
-        view._metrics.time_visible = Math.round(visible);
     }
 
     if (!view._session) {
@@ -149,20 +138,41 @@ const make = (): Beacon | undefined => {
         save(s);
     }
 
-    if (!view._session.in && !view._seq) {
+    return view._session;
+};
+
+const make = (): Beacon | undefined => {
+    const s = enter();
+    const metrics: Numbers = {};
+    const attribution: Record<string, Attribution> = {};
+    const lists: Lists = {};
+    let more = !view._seq;
+
+    if (!s) {
+        return undefined;
+    }
+
+    watch();
+
+    /* a second more is worth no beacon */
+    if (!(visible - view._sent.time_visible! < 1000)) {
+        view._metrics.time_visible = Math.round(visible);
+    }
+
+    if (!s.in && !view._seq) {
         view._seq = 1;          /* errors only: not a view */
     }
 
     for (const name in view._lists) {
         const list = view._lists[name as keyof Lists];
 
-        if (list.length && (view._session.in || name == "errors")) {
+        if (list.length && (s.in || name == "errors")) {
             lists[name as keyof Lists] = [...list];
             more = true;
         }
     }
 
-    if (view._session.in) {
+    if (s.in) {
         for (const name in view._metrics) {
             if (view._metrics[name] !== view._sent[name]) {
                 metrics[name] = view._metrics[name]!;
@@ -181,8 +191,8 @@ const make = (): Beacon | undefined => {
     return !more ? undefined : {
         v: 1,
         view: view._id,
-        session: view._session.id,
-        n: view._session.n,
+        session: s.id,
+        n: s.n,
         seq: view._seq,
         page: view._page,
         from: view._from,
@@ -213,15 +223,23 @@ const look = (): void => {
         held = abort = undefined;
     }
 
+    steps.length = 0;
     clearTimeout(timer);
     timer = undefined;
 };
 
-/* takes the beacon back from the browser */
-const release = (): void => {
-    look();
+const give = (beacon: Beacon, body: string): void => {
+    const next = new AbortController();
+
+    held = (globalThis as any).fetchLater(beaconUrl(), {
+        method: "POST",
+        body,
+        signal: next.signal,
+    });
+
     abort?.abort();
-    held = abort = undefined;
+    abort = next;
+    heldBeacon = beacon;
 };
 
 /*
@@ -231,60 +249,72 @@ const release = (): void => {
 export const hold = (): void => {
     look();
 
-    const beacon = (globalThis as any).fetchLater && make();
+    if ((globalThis as any).fetchLater) {
+        oneByOne(steps = [
+            ...collectors,
+            enter,
 
-    if (beacon) {
-        const next = new AbortController();
+            () => {
+                const beacon = make();
 
-        attempt(() => {
-            held = (globalThis as any).fetchLater(beaconUrl(), {
-                method: "POST",
-                body: texts(beacon)[0],
-                signal: next.signal,
-            });
+                if (beacon) {
+                    const [body] = texts(beacon);
 
-            abort?.abort();
-            abort = next;
-            heldBeacon = beacon;
-        });
+                    steps.push(() => give(beacon, body!));
+                }
+            },
+        ]);
     }
 };
 
 /* there is something new to tell */
 export const changed = (): void => {
     if (!timer && (globalThis as any).fetchLater) {
-        timer = setTimeout(() => idle(hold), held ? HOLD_AFTER : 0);
+        timer = setTimeout(() => idle(hold),
+                           held || steps.length ? HOLD_AFTER : 0);
     }
 };
 
+/*
+ * The browser's is taken back when this has left: until then, the page may
+ * die.
+ */
 export const flush = (leaving?: boolean): void => {
     look();
-
-    /* what was kept would end with the tab */
-    if (leaving && !silent) {
-        drain(leaving);
-    }
+    collectors.forEach(attempt);
 
     const beacon = make();
+    const parts = beacon ? texts(beacon) : [];
+    const old = abort;
+
+    const go = (atOnce?: boolean): void => {
+        parts.forEach((text) => sendText(text, atOnce));
+        old?.abort();
+    };
 
     if (beacon) {
-        const parts = texts(beacon);
-
         sent(beacon, parts.length);
-        save(view._session!);
-        parts.forEach((text) => sendText(text, leaving));
+        touch(view._session!);
     }
 
-    release();
+    held = abort = undefined;
 
-    if (leaving) {
+    if (!leaving) {
+        soon(go);
+
+    } else if (!silent) {
+        /* what was kept would end with the tab */
+        drain(true);
         hurry();
+        go(true);
     }
 };
 
 export const consent = (given: boolean): void => {
     if (!given) {
-        release();
+        look();
+        abort?.abort();
+        held = abort = undefined;
         forget();
 
     } else if (silent) {

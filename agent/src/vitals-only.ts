@@ -7,7 +7,7 @@ import { start as begin } from "./start";
 import { consent } from "./view";
 import { vitals } from "./vitals";
 
-export const start = (options: Options) => begin(options, vitals,
+export const start = (options?: Options) => begin(options, vitals,
     ([name, given]) => {
         if (name == "consent") {
             consent(given);

@@ -12,6 +12,7 @@ import { onCLS } from "web-vitals/onCLS.js";
 import { onFCP } from "web-vitals/onFCP.js";
 import { onINP } from "web-vitals/onINP.js";
 import { onLCP } from "web-vitals/onLCP.js";
+import { getVisibilityWatcher } from "web-vitals-lib/getVisibilityWatcher.js";
 import { InteractionManager } from "web-vitals-lib/InteractionManager.js";
 import { LayoutShiftManager } from "web-vitals-lib/LayoutShiftManager.js";
 import { initUnique } from "web-vitals-lib/initUnique.js";
@@ -63,7 +64,12 @@ const take = (metric: any): void => {
         return;
     }
 
+    if (metric._taken === metric.value) {
+        return;
+    }
+
     metrics[name] = metric;
+    metric._taken = metric.value;
     changed();
 
     /* now, while the element is there */
@@ -126,7 +132,8 @@ const collect = (): void => {
     for (const name in metrics) {
         const metric = metrics[name];
 
-        if (metric.value >= 0) {
+        if (metric.value >= 0 && metric._collected !== metric.value) {
+            metric._collected = metric.value;
             view._metrics[name] = name == "cls"
                 ? +metric.value.toFixed(4) : tenth(metric.value);
 
@@ -155,15 +162,18 @@ const restart = (route?: boolean): void => {
     shifts._sessionEntries = [];
     initUnique(settings, InteractionManager)._resetInteractions();
 
-    metrics = { cls: metrics.cls, inp: metrics.inp };
+    for (const name in metrics) {
+        if (/cls|inp/.test(name)) {
+            Object.assign(metrics[name], {
+                value: name == "cls" ? 0 : -1,
+                entries: [],
+                _taken: -1,
+                _collected: -1,
+            });
 
-    if (metrics.cls) {
-        metrics.cls.value = 0;
-        metrics.cls.entries = [];
-    }
-
-    if (metrics.inp) {
-        metrics.inp.value = -1;
+        } else {
+            delete metrics[name];
+        }
     }
 };
 
@@ -172,9 +182,10 @@ export const vitals = [
     () => {
         collectors.push(collect);
         restarts.push(restart);
-        onFCP(take, settings);
+        getVisibilityWatcher();     /* the library's own first step */
     },
 
+    () => onFCP(take, settings),
     () => onLCP(take, settings),
     () => onCLS(take, settings),
     () => onINP(take, settings),

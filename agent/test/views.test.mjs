@@ -149,6 +149,24 @@ test("a view left at once is one", async () => {
     await tab.close();
 });
 
+test("a page hidden before the agent has done anything is a view", async () => {
+    const beacons = fresh();
+    const tab = await browser.open(site.url + "/a", {
+        before: () => { window.setTimeout = () => 0; },
+    });
+
+    await tab.waitForFunction(() => window.rum);
+    await tab.leave();
+
+    const [beacon] = await beacons(1);
+
+    assert.equal(path(beacon), "/a");
+    assert.equal(beacon.seq, 0);
+    assert.ok(beacon.metrics.time_visible > 0);
+    assert.ok(beacon.metrics.ttfb >= 0);
+    await tab.close();
+});
+
 test("a closed tab is a view", async () => {
     const beacons = fresh();
     const tab = await browser.open(site.url + "/b");
@@ -293,6 +311,48 @@ test("routes of a single-page application are views", async () => {
     assert.equal(second.metrics.load, undefined);
     await tab.close();
 });
+
+/* without the Navigation API, the methods of history are watched */
+const withoutNavigation = () => {
+    Object.defineProperty(window, "navigation", { value: undefined });
+};
+
+for (const [how, before] of [["Navigation API", undefined],
+    ["history", withoutNavigation]])
+{
+    test(`a route that is passed through is a view, by ${how}`, async () => {
+        const beacons = fresh();
+        const tab = await browser.open(site.url + "/spa", { before });
+
+        await tab.settled();
+        await tab.evaluate(() => {
+            history.pushState(null, "", "/spa/one");
+            history.pushState(null, "", "/spa/two");
+
+            /* but not if it leads to another by itself */
+            history.pushState(null, "", "/spa/check");
+            history.replaceState(null, "", "/spa/sign-in");
+        });
+        await beacons(3);
+        await tab.settled();
+        await tab.evaluate(() => new Promise((resolve) => {
+            addEventListener("popstate", resolve, { once: true });
+            history.back();
+        }));
+        await tab.leave();
+
+        const all = (await beacons(5)).sort((a, b) => a.n - b.n);
+
+        assert.deepEqual(all.map(path), ["/spa", "/spa/one", "/spa/two",
+            "/spa/sign-in", "/spa/two"]);
+        assert.deepEqual(all.map(({ n, seq }) => [n, seq]),
+                         [[1, 0], [2, 0], [3, 0], [4, 0], [5, 0]]);
+        assert.deepEqual(all.slice(1).map(({ from }) => from),
+                         all.slice(0, -1).map(({ page }) => page));
+        assert.ok(all.slice(1).every(({ nav }) => nav === "soft_navigation"));
+        await tab.close();
+    });
+}
 
 test("CLS of a route is its own", async () => {
     const beacons = fresh();

@@ -18,7 +18,7 @@ test("a visit", async () => {
         rum("conversion", "checkout", 59.9);
         rum("tag", "ab", "B");
         rum("metric", "cart.items", 3);
-        rum("error", new TypeError(`caught ${"x".repeat(4000)}`));
+        rum("error", new TypeError(`caught ${"\u20ac".repeat(4000)}`));
         await fetch("/none?token=1");
 
         for (let i = 0; i < 40; i++) {

@@ -190,7 +190,7 @@ export const launch = async () => {
 
 /* the agent runs, and has had its time for what it does when nothing is up */
 export const ready = async (tab) => {
-    await tab.waitForFunction(() => window.rumStarted);
+    await tab.waitForFunction(() => window.rumStarted && !rum.q);
     await settled(tab);
 };
 
