@@ -1,8 +1,10 @@
 /*
  * web-vitals without what the agent never uses, as an esbuild plugin: the soft
  * navigations that Chromium detects (the agent has its own, in all browsers),
- * ratings, deltas and ids (the server rates, the view has the id).  How a
- * value comes about is not touched; t/agent_vitals.t compares.
+ * ratings, deltas and ids (the server rates, the view has the id), pages that
+ * are not shown yet (the agent waits), and that LCP is told to be final: the
+ * browser ends it by itself.  How a value comes about is not touched;
+ * t/agent_vitals.t compares.
  *
  * An edit that finds nothing ends the build: then the library has changed,
  * and this file must be read against it again.
@@ -38,6 +40,9 @@ const EDITS = [
     [/event\.type === 'visibilitychange'( \? event\.timeStamp : 0)?/g,
      "true$1"],
     [/\(reset = false\)/, "()"],
+    [/const finalizeEventTypes = [^]*?(?=\/\/ Only report after a bfcache)/, ""],
+    [/^ *(let )?isFinalized = .*$/gm, ""],
+    [/(initNewLCPMetric\('back-forward-cache')/, "po.disconnect();$1"],
 ];
 
 const REPLACED = {

@@ -7,7 +7,7 @@
  * no TTI, and a TBT of all of its tasks.
  */
 
-import { bare, now, observe, tenth } from "./util";
+import { bare, navigation, now, observe, tenth } from "./util";
 import { collectors, view } from "./view";
 import { scripts } from "./vitals";
 
@@ -73,7 +73,6 @@ export const startFrames = (): void => {
             metrics.long_animation_frames = tenth(blocked);
         }
 
-        const e = performance.getEntriesByType("navigation")[0] as any;
         const fcp = metrics.fcp! + zero;
 
         if (!tasksNow || !(fcp >= 0) || view._route
@@ -98,9 +97,10 @@ export const startFrames = (): void => {
 
         metrics.tbt = tenth(tbt);
 
-        if (now() - quiet > QUIET && e.domContentLoadedEventEnd) {
-            metrics.tti = tenth(
-                Math.max(quiet, e.domContentLoadedEventEnd) - zero);
+        const loaded = navigation().domContentLoadedEventEnd;
+
+        if (now() - quiet > QUIET && loaded) {
+            metrics.tti = tenth(Math.max(quiet, loaded) - zero);
         }
     });
 };

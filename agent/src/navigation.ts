@@ -4,20 +4,18 @@
  */
 
 import type { Beacon } from "./types";
-import { tenth } from "./util";
+import { navigation, tenth } from "./util";
 import { collectors, context, tags, view } from "./view";
 
 declare const FULL: boolean;
 
-const entry = (): any => performance.getEntriesByType("navigation")[0];
-
 /* as web-vitals has it */
 export const navigationType = (): string =>
-    entry()?.activationStart > 0 ? "prerender"
+    navigation()?.activationStart > 0 ? "prerender"
         : (document as any).wasDiscarded ? "restore"
-            : entry()?.type || "navigate";
+            : navigation()?.type || "navigate";
 
-export const activation = (): number => entry()?.activationStart || 0;
+export const activation = (): number => navigation()?.activationStart || 0;
 
 let described = false;
 let complete: unknown;          /* view of which nothing more will come */
@@ -29,7 +27,7 @@ const collect = (): void => {
         describe();
     }
 
-    const e = complete != view && entry();
+    const e = complete != view && navigation();
 
     if (view._route || !e) {
         return;
@@ -88,7 +86,7 @@ const describe = (): void => {
     const c = n.connection;
     const values: Record<string, number> = {};
 
-    for (const { name, duration, description } of entry()?.serverTiming || []) {
+    for (const { name, duration, description } of navigation()?.serverTiming || []) {
         values[name] = duration;
 
         if (name == "traceparent") {
@@ -115,7 +113,7 @@ const describe = (): void => {
         reasons?.children?.forEach(blocked);
     };
 
-    blocked(entry()?.notRestoredReasons);
+    blocked(navigation()?.notRestoredReasons);
 
     Object.assign(context, {
         network: c?.effectiveType,

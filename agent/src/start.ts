@@ -49,9 +49,7 @@ export const start = (
                     Object.assign(options, more);
                 }
             }
-        },
 
-        () => {
             if (refused()) {
                 steps.length = 0;
                 rum.q = undefined;
@@ -60,10 +58,9 @@ export const start = (
         },
 
         configure,
-        resend,
         () => begin(navigationType(), activation()),
-        listen,
         hold,
+        listen,
         ...more,
         startNavigation,
 
@@ -107,13 +104,8 @@ const configure = (): void => {
 
     if (options.consent == "required") {
         silence();
-    }
-};
-
-/* what was kept; also the first look at sessionStorage, which takes a while */
-const resend = (): void => {
-    if (options.consent != "required") {
-        drain();
+    } else {
+        drain();                /* the first look at sessionStorage */
     }
 };
 

@@ -7,6 +7,9 @@ const AT_A_TIME = 20;
 
 export const now = (): number => performance.now();
 
+export const navigation = (): any =>
+    performance.getEntriesByType("navigation")[0];
+
 export const tenth = (value: number): number => Math.round(value * 10) / 10;
 
 /* what goes on in the page must never fail for what we do there */

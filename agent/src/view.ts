@@ -252,7 +252,6 @@ export const hold = (): void => {
     if ((globalThis as any).fetchLater) {
         oneByOne(steps = [
             ...collectors,
-            enter,
 
             () => {
                 const beacon = make();

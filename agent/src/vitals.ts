@@ -18,7 +18,9 @@ import { LayoutShiftManager } from "web-vitals-lib/LayoutShiftManager.js";
 import { initUnique } from "web-vitals-lib/initUnique.js";
 
 import type { Attribution } from "./types";
-import { attempt, bare, observe, selector, tenth } from "./util";
+import {
+    attempt, bare, navigation, observe, selector, tenth,
+} from "./util";
 import { changed, collectors, restarts, view } from "./view";
 
 declare const FULL: boolean;
@@ -89,11 +91,10 @@ const tell = (name: string, metric: any): void => {
 
 const parts: Record<string, (metric: any) => void> = {
     lcp({ value, entries: [entry] }) {
-        const navigation = performance.getEntriesByType("navigation")[0] as any;
         const resource = entry.url && performance
             .getEntriesByName(entry.url, "resource")[0] as any;
-        const zero = navigation.activationStart || 0;
-        const ttfb = Math.max(0, navigation.responseStart - zero);
+        const zero = view._start;
+        const ttfb = Math.max(0, navigation().responseStart - zero);
         const from = Math.max(ttfb, resource
             ? (resource.requestStart || resource.startTime) - zero : 0);
         const to = Math.min(value, Math.max(from, resource
