@@ -6,6 +6,7 @@
 import { beaconUrl } from "./options";
 import { keep, unkeep } from "./session";
 import type { Beacon } from "./types";
+import { next } from "./util";
 
 declare const FULL: boolean;
 
@@ -44,7 +45,7 @@ const waiting = new Set<Task>();
 
 export const soon = (task: Task): void => {
     waiting.add(task);
-    setTimeout(() => waiting.delete(task) && task());
+    next(() => waiting.delete(task) && task());
 };
 
 /* the page is being left */

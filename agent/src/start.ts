@@ -8,8 +8,8 @@ import { drain } from "./send";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { finish, on, oneByOne } from "./util";
-import { begin, flush, hold, silence, tags, watch } from "./view";
+import { finish, next, on, oneByOne } from "./util";
+import { begin, flush, hold, silence, tags, view, watch } from "./view";
 
 type Call = [name: string, ...args: any[]];
 
@@ -55,9 +55,10 @@ export const start = (
                 rum.q = undefined;
                 call = () => {};
             }
+
+            configure();
         },
 
-        configure,
         () => begin(navigationType(), activation()),
         hold,
         listen,
@@ -70,7 +71,7 @@ export const start = (
         },
     ];
 
-    const next = () => oneByOne(steps);
+    const first = () => next(() => oneByOne(steps));
 
     /* it may be hidden, and gone, before the first of them */
     watch();
@@ -83,11 +84,13 @@ export const start = (
         }
     });
 
+    /* a tab whose page does not listen to this may be closed without a word */
+    on("pagehide", leaving, false);
+
     if ((document as any).prerendering) {
-        document.addEventListener("prerenderingchange", () => setTimeout(next),
-                                  { once: true });
+        document.addEventListener("prerenderingchange", first, { once: true });
     } else {
-        setTimeout(next);
+        first();
     }
 
     return rum;
@@ -104,8 +107,6 @@ const configure = (): void => {
 
     if (options.consent == "required") {
         silence();
-    } else {
-        drain();                /* the first look at sessionStorage */
     }
 };
 
@@ -119,8 +120,6 @@ const listen = (): void => {
         leaving();
     }, false);
 
-    on("pagehide", leaving, false);
-
     on("pageshow", (event) => {
         if (event.persisted) {
             begin("back_forward_cache", event.timeStamp);
@@ -128,10 +127,14 @@ const listen = (): void => {
     });
 
     on("online", () => drain());
+
+    if (options.consent != "required") {
+        drain();
+    }
 };
 
 const leaving = (): void => {
-    if (document.visibilityState == "hidden") {
+    if (view && document.visibilityState == "hidden") {
         flush(true);
     }
 };

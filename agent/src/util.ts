@@ -38,12 +38,23 @@ export const idle = (task: () => void): void => {
         task, { timeout: 1000 } as any);
 };
 
+/* a task of its own; timers make it wait, and on a busy machine for long */
+export const next = (task: () => void): void => {
+    const { scheduler } = globalThis as any;
+
+    if (scheduler?.postTask) {
+        scheduler.postTask(() => attempt(task));
+    } else {
+        setTimeout(task);
+    }
+};
+
 /* each in a task of its own, so that none is long; what is taken out of the
    list by then is not done */
 export const oneByOne = (tasks: (() => void)[]): void => {
     if (tasks.length) {
         attempt(tasks.shift()!);
-        setTimeout(oneByOne, 0, tasks);
+        next(() => oneByOne(tasks));
     }
 };
 

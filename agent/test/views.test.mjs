@@ -152,7 +152,10 @@ test("a view left at once is one", async () => {
 test("a page hidden before the agent has done anything is a view", async () => {
     const beacons = fresh();
     const tab = await browser.open(site.url + "/a", {
-        before: () => { window.setTimeout = () => 0; },
+        before: () => {
+            window.setTimeout = () => 0;
+            delete Scheduler.prototype.postTask;
+        },
     });
 
     await tab.waitForFunction(() => window.rum);

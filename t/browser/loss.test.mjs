@@ -81,6 +81,7 @@ const KINDS = {
             await tab.goto(url("/test/nowhere")).catch(() => {});
             await online(true);
             await tab.goto(url(`/test/back/${n}`));
+            await tab.waitForFunction(() => window.held);
         },
     },
 
