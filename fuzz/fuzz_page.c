@@ -1,8 +1,11 @@
 /*
  * Page grouping under any URL: the path lies in the URL, the group keeps to
  * its length and is printable UTF-8, and grouping it again changes nothing.
+ * Its host, and any bytes for one, are of one site with themselves, and two
+ * of them either way round.
  */
 
+#include "rum_host.h"
 #include "rum_page.h"
 #include "rum_utf8.h"
 
@@ -44,6 +47,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(host.len == 0 || (host.data > data
                            && host.data + host.len <= data + size))
     must(host.len == 0 || memchr(host.data, '/', host.len) == NULL)
+
+    must(rum_host_same_site(&host, &host))
+    must(rum_host_same_site(&url, &url))
+    must(rum_host_same_site(&host, &url) == rum_host_same_site(&url, &host))
+    must(rum_host_same_site(&path, &url) == rum_host_same_site(&url, &path))
 
     /* exactly the room that is offered */
 
