@@ -332,7 +332,7 @@ rum_plan_take_entry(rum_plan_t *plan, rum_report_site_t *site,
 {
     size_t         len;
     rum_str_t      dimension, entry;
-    unsigned char  scratch[RUM_KEY_MAX];
+    unsigned char  scratch[RUM_KEY_MAX], buf[RUM_KEY_MAX];
 
     for (len = member->len; len > 0 && member->data[len - 1] != ':'; len--) {
         /* void */
@@ -353,14 +353,11 @@ rum_plan_take_entry(rum_plan_t *plan, rum_report_site_t *site,
 
     /* the name is not longer than it was escaped: the rest has room */
 
-    if (dimension.data != scratch) {
-        memmove(scratch, dimension.data, dimension.len);
-    }
-
-    memcpy(scratch + dimension.len, member->data + len - 1,
+    memcpy(buf, dimension.data, dimension.len);
+    memcpy(buf + dimension.len, member->data + len - 1,
            member->len - len + 1);
 
-    entry.data = scratch;
+    entry.data = buf;
     entry.len = dimension.len + member->len - len + 1;
 
     return rum_report_add_index(plan->report, site, &entry);
