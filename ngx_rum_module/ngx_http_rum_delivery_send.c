@@ -233,7 +233,9 @@ ngx_http_rum_delivery_wait(ngx_http_rum_delivery_t *d)
 
     ring = &d->ring;
 
-    if (d->replicas == 0 || d->waiting || ring->partial != 0
+    /* not while the socket has no room for the rest of what was to be sent */
+
+    if (d->replicas == 0 || d->waiting || ring->send_entry != ring->expected
         || ring->send_entry == ring->tail_entry
         || d->link.state != NGX_HTTP_RUM_LINK_READY)
     {

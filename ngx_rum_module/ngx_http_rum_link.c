@@ -10,6 +10,7 @@
 #define NGX_HTTP_RUM_LINK_BACKOFF_MIN  50
 #define NGX_HTTP_RUM_LINK_BACKOFF_MAX  5000
 #define NGX_HTTP_RUM_LINK_RECV         16384
+#define NGX_HTTP_RUM_LINK_RECORD       16384    /* bytes of TLS, at most */
 
 
 static ngx_int_t ngx_http_rum_link_replies(ngx_http_rum_link_t *link);
@@ -75,17 +76,32 @@ ssize_t
 ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
     ngx_uint_t replies)
 {
-    size_t             sent;
+    size_t             sent, size;
     ssize_t            n;
     ngx_connection_t  *c;
 
     c = link->peer.connection;
     sent = 0;
 
-    /* TLS takes a record at a time, and says nothing when it can take more */
-
     while (sent < len && c->write->ready) {
-        n = c->send(c, data + sent, len - sent);
+        size = len - sent;
+
+        /*
+         * OpenSSL says nothing of the records that it has sent until all that
+         * it was given is, and Redis may answer them before.  So it gets one
+         * record at a time, the same again where it had no room.
+         */
+
+        if (link->redis->tls.on) {
+
+            if (link->record == 0) {
+                link->record = ngx_min(size, NGX_HTTP_RUM_LINK_RECORD);
+            }
+
+            size = ngx_min(size, link->record);
+        }
+
+        n = c->send(c, data + sent, size);
 
         if (n == NGX_ERROR) {
             ngx_http_rum_link_close(link, "send() failed");
@@ -96,6 +112,7 @@ ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data, size_t len,
             break;
         }
 
+        link->record = 0;
         sent += n;
     }
 
@@ -172,7 +189,11 @@ ngx_http_rum_link_read_handler(ngx_event_t *rev)
     if (link->state == NGX_HTTP_RUM_LINK_CONNECTING && link->handshake == 0) {
         ngx_http_rum_link_connected(link);
 
-        if (link->peer.connection != c) {
+        /* it may be closed, or TLS's for now: then nothing is to be read */
+
+        if (link->peer.connection != c
+            || rev->handler != ngx_http_rum_link_read_handler)
+        {
             return;
         }
     }
@@ -354,6 +375,7 @@ ngx_http_rum_link_disconnect(ngx_http_rum_link_t *link)
     }
 
     link->handshake = 0;
+    link->record = 0;
     link->state = NGX_HTTP_RUM_LINK_DOWN;
 }
 

@@ -120,6 +120,7 @@ struct ngx_http_rum_link_s {
     ngx_msec_t                          quit;       /* when to give up */
     redisReader                        *reader;
     ngx_uint_t                          handshake;  /* replies to come */
+    size_t                              record;     /* of TLS, not yet sent */
     ngx_uint_t                          addr;       /* index in use */
     u_char                              told[128];  /* last error in the log */
     ngx_str_t                           host;       /* what is connected */
@@ -138,8 +139,9 @@ ngx_int_t ngx_http_rum_link_start(ngx_http_rum_link_t *link);
 /*
  * Writes to the socket what it takes now; only in state READY.  Returns the
  * number of bytes taken (0: full, writable() follows) or NGX_ERROR, and then
- * closed() has been called already.  "replies" is how many replies the bytes
- * will cause once all of them are sent.
+ * closed() has been called already.  What was not taken comes first in the next
+ * call.  "replies" is how many replies the bytes will cause once all of them
+ * are sent.
  */
 ssize_t ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data,
     size_t len, ngx_uint_t replies);

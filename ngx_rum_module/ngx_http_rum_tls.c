@@ -171,6 +171,11 @@ ngx_http_rum_tls_start(const ngx_http_rum_tls_t *tls, ngx_connection_t *c,
         return NGX_ERROR;
     }
 
+    /* what is sent again for want of room may lie elsewhere by then */
+
+    (void) SSL_set_mode(c->ssl->connection,
+                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+
     if (ngx_http_rum_tls_expect(c->ssl->connection, tls,
                                 tls->name.len != 0 ? &tls->name : host)
         != NGX_OK)

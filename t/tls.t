@@ -207,4 +207,36 @@ for my $case (
     like($out, $case->[1], 'and why');
 }
 
+# more than the sockets hold waits for a Redis that was stopped for a moment,
+# and so does a WAIT
+
+{
+    my $redis = redis(RumTls::redis($ca));
+    my $replica = redis(args => ['--replicaof',
+                                 "127.0.0.1 $redis->{port}"]);
+    my $nginx = nginx(redis => RumTls::on($redis), server => $server,
+        redis_options => "$module replicas=1 ring=64m timeout=60s");
+    my $c = $nginx->client;
+    my $big = { errors => [ map { { message => "m$_", stack => 'x' x 2000 } }
+                            1 .. 20 ] };
+    my $taken = 0;
+
+    ok(wait_for(sub { $redis->command('INFO', 'replication')
+                      =~ /state=online/ }), 'a replica');
+    $nginx->beacon('/rum');
+    ok(wait_for(sub { $nginx->figures->{events}{stored} == 1 }), 'TLS');
+
+    $redis->pause;
+    $nginx->beacon('/rum');
+    $taken += $c->request('POST', '/rum', body => beacon_json($big))->{status}
+              == 204 for 1 .. 500;
+    is($taken, 500, 'Redis is stopped: 20 MB are taken');
+    $redis->resume;
+
+    ok(wait_for(sub { $nginx->figures->{events}{stored} == 502 }, 60),
+       'and stored');
+    is($nginx->figures->{redis}{failures}, 0, 'on the same connection');
+    is(scalar $redis->events, 502, 'once');
+}
+
 finish();
