@@ -290,7 +290,7 @@ rum_config_define(void)
                      "{error, \"error,page\", \"error,browser\", host,"
                      " \"host,type\", \"from,page\", action,"
                      " \"action,target\", event, \"event,page\", lcp_target,"
-                     " lcp_url, inp_target, inp_type,"
+                     " lcp_url, inp_target, inp_url, inp_type,"
                      " \"inp_target,inp_type\", cls_target, speed}",
                      CFGF_NONE),
         CFG_STR("log_level", "info", CFGF_NONE),

@@ -20,7 +20,7 @@
 #include "rum_intern.h"
 #include "rum_site.h"
 
-#define RUM_MAX_TRACED         6        /* lcp_target, lcp_url, ... */
+#define RUM_MAX_TRACED         7        /* lcp_target, lcp_url, ... */
 
 /* where an event counts */
 typedef struct {

@@ -131,7 +131,10 @@ rum_record_attributions(rum_record_t *r)
 }
 
 
-/* what was touched, by a pointer or by the keyboard, and both together */
+/*
+ * What was touched, by a pointer or by the keyboard, and both together; and
+ * the script that took longest.
+ */
 
 static int
 rum_record_interaction(rum_record_t *r, const rum_event_attribution_t *a)
@@ -144,6 +147,8 @@ rum_record_interaction(rum_record_t *r, const rum_event_attribution_t *a)
 
     if (rum_record_trace(r, RUM_DETAIL_INP_TARGET, &a->target, RUM_LEN_VALUE)
         != RUM_OK
+        || rum_record_trace(r, RUM_DETAIL_INP_URL, &a->url, RUM_LEN_PAGE)
+           != RUM_OK
         || rum_record_trace(r, RUM_DETAIL_INP_TYPE, &a->type, RUM_LEN_NAME)
            != RUM_OK)
     {

@@ -48,6 +48,7 @@ const rum_detail_t  rum_details[RUM_DETAIL_LAST] = {
     { rum_string("lcp_target"), rum_string("lcp"), 0, rum_string("lcp") },
     { rum_string("lcp_url"), rum_string("lcp"), 0, rum_string("lcp") },
     { rum_string("inp_target"), rum_string("inp"), 0, rum_string("inp") },
+    { rum_string("inp_url"), rum_string("inp"), 0, rum_string("inp") },
     { rum_string("inp_type"), rum_string("inp"), 0, rum_string("inp") },
     { rum_string("inp_target,inp_type"), rum_string("inp"), 0,
       rum_string("inp") },

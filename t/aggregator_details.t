@@ -207,7 +207,7 @@ sub model_speed {
     $s->{conversions} += $n;
 }
 
-my %about = (lcp => ['target', 'url'], inp => ['target', 'type'],
+my %about = (lcp => ['target', 'url'], inp => ['target', 'url', 'type'],
              cls => ['target']);
 
 sub model_values {
@@ -267,6 +267,7 @@ sub event {
             lcp => { target => one_of('img.hero', 'h1', 'p>b'),
                      rand() < .5 ? (url => one_of('/h.avif', '/l.png')) : () },
             inp => { target => one_of('button.buy', '#menu', 'a,b'),
+                     rand() < .5 ? (url => one_of('/app.js', '/ad.js')) : (),
                      rand() < .8 ? (type => one_of('pointer', 'keyboard'))
                                  : () },
             rand() < .5 ? (cls => { target => 'div.ad' }) : (),

@@ -32,7 +32,7 @@ DETAILS = {"error": ("errors", "views"), "error,page": ("errors",),
            "from,page": ("views",),
            "action": ("actions",), "action,target": ("actions",),
            "event": ("events",), "event,page": ("events",),
-           "lcp_target": (), "lcp_url": (), "inp_target": (),
+           "lcp_target": (), "lcp_url": (), "inp_target": (), "inp_url": (),
            "inp_type": (), "inp_target,inp_type": (), "cls_target": (),
            "speed": ("visits", "conversions")}
 WIDTHS = {"1m": 60, "1h": 3600, "1d": 86400}

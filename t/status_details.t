@@ -238,6 +238,7 @@ for my $n (1 .. 3) {
         metrics => { lcp => 1200, inp => 100 * $n },
         attribution => { lcp => { target => 'img.hero' },
                          inp => { target => $n == 3 ? '#q' : 'button.buy',
+                                  url => '/app.js',
                                   type => $n == 1 ? 'pointer' : 'keyboard' }
                        } });
 }
@@ -297,7 +298,8 @@ ok(wait_for(sub {
 is($site->json('/status?site=shop&by=lcp_target')->{metrics}{lcp}{groups}[0]
    {count}, 3, 'what the LCP was');
 
-for my $case (['by=inp_type', 'keyboard 2 500', 'pointer 1 100'],
+for my $case (['by=inp_url', '/app.js 3 600'],
+              ['by=inp_type', 'keyboard 2 500', 'pointer 1 100'],
               ['by=inp_target,inp_type', '#q,keyboard 1 300',
                'button.buy,keyboard 1 200', 'button.buy,pointer 1 100'],
               ['by=inp_type&where=inp_target:button.buy', 'keyboard 1 200',

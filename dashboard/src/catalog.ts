@@ -19,7 +19,7 @@ export const catalog = {
 /* those that have a page of their own */
 const DETAILS = new Set([
     "error", "host", "action", "event", "speed", "lcp_target", "lcp_url",
-    "inp_target", "inp_type", "cls_target",
+    "inp_target", "inp_url", "inp_type", "cls_target",
 ]);
 
 interface Lists {

@@ -164,6 +164,7 @@ const causes = async (page) => {
     for (const [title, by, metric] of [["LCP by element", "lcp_target", "lcp"],
                                        ["LCP by URL", "lcp_url", "lcp"],
                                        ["INP by element", "inp_target", "inp"],
+                                       ["INP by script", "inp_url", "inp"],
                                        ["CLS by element", "cls_target", "cls"]]) {
         const { metrics } = await ask(`site=shop&by=${by}&${FIXED}`);
         const { groups } = metrics[metric];
@@ -242,7 +243,7 @@ const VIEWS = [
     ["own-dimension", "view=by&by=plan", 1, visitors("plan")],
     ["filtered", "view=overview&where=country:DE", 7],
     ["errors", "view=errors", 1, detail("error", ["errors", "views"])],
-    ["causes", "view=causes", 4, causes, inputs],
+    ["causes", "view=causes", 5, causes, inputs],
     ["resources", "view=resources", 3, resources, slowest],
     ["paths", "view=paths", 1, detail("from,page", ["views"])],
     ["clicks", "view=actions", 2, detail("action,target", ["actions"])],

@@ -205,6 +205,8 @@ sub beacon {
             lcp => { target => one_of('img.hero', 'h1', 'main>p.lead'),
                      url => 'https://cdn.example/h.avif' },
             inp => { target => $touched,
+                     url => 'https://cdn.example/'
+                            . one_of('app.js', 'ads.js'),
                      type => $touched eq 'input#q' || $view % 4 == 0
                              ? 'keyboard' : 'pointer' },
             cls => { target => one_of('div.ad', 'img.late') } },

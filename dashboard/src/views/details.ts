@@ -428,7 +428,7 @@ const cause = (by: string, metric: string, title: string, note: string): Panel =
     table: { rows: 12 },
     ...(by === "inp_target" && { also: "inp_target,inp_type" }),
     columns: (_, more) => [
-        name(by === "lcp_url" ? "URL" : "Element"),
+        name(by.endsWith("_url") ? "URL" : "Element"),
         {
             title: "Views",
             cell: (row) => figure(quantile(row, metric, "count"),
@@ -452,6 +452,7 @@ export const causes = (): View => ({
         cause("lcp_target", "lcp", "LCP by element", "The largest thing that was painted"),
         cause("lcp_url", "lcp", "LCP by URL", "Of images"),
         cause("inp_target", "inp", "INP by element", "What was clicked or typed into"),
+        cause("inp_url", "inp", "INP by script", "The one that took longest meanwhile"),
         cause("cls_target", "cls", "CLS by element", "What moved most"),
     ],
 });
