@@ -9,7 +9,7 @@
 # It is told by environment variables: RUM_URL, the dashboard; RUM_BEACON, where
 # beacons of the site "today" may be sent, which has no others; RUM_FROM and
 # RUM_TO, a span that holds everything; RUM_HOSTILE, a page's name that would do
-# harm as HTML; RUM_REDIS_PID, RUM_NGINX_PID; RUM_SCREENSHOTS.
+# harm as HTML; RUM_REDIS_PORT, RUM_NGINX_PID; RUM_SCREENSHOTS.
 
 package RumDashboard;
 
@@ -69,7 +69,7 @@ sub dashboard_test {
         env => { RUM_URL => $nginx->url('/any/where/dashboard/'),
                  RUM_BEACON => $nginx->url('/today'),
                  RUM_HOSTILE => $HOSTILE,
-                 RUM_REDIS_PID => $redis->pid, RUM_NGINX_PID => $nginx->pid,
+                 RUM_REDIS_PORT => $redis->port, RUM_NGINX_PID => $nginx->pid,
                  RUM_FROM => $minute - 7200, RUM_TO => $minute + 120,
                  RUM_SCREENSHOTS => built('screenshots') });
     finish();
