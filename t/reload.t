@@ -260,9 +260,13 @@ sub successor {
     };
     my $end = sub {
         my ($c, $body) = @{ $_[0] };
+        my $status;
 
         $c->send($body);
-        return $c->response('POST')->{status};
+        $status = $c->response('POST')->{status};
+        $c->close;
+
+        return $status;
     };
 
     $slow->mode('delay 0.05');
