@@ -63,11 +63,13 @@ export const startFrames = (): void => {
         return url;
     };
 
-    collectors.push(() => {
+    collectors.push((all) => {
         const { _metrics: metrics, _nav: nav, _start: zero } = view;
 
-        tasksNow?.();
-        framesNow?.();
+        if (all) {
+            tasksNow?.();
+            framesNow?.();
+        }
 
         if (framesNow && owner == view) {
             metrics.long_animation_frames = tenth(blocked);

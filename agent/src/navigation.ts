@@ -44,7 +44,7 @@ const collect = (): void => {
     };
 
     const since = (name: string, field: string): void =>
-        set(name, e[field] && e[field] - activation());
+        set(name, e[field] && e[field] - view._start);
 
     if (view._nav == "back_forward_cache") {
         view._metrics.ttfb = 0;
@@ -52,7 +52,7 @@ const collect = (): void => {
     }
 
     if (e.responseStart > 0) {
-        view._metrics.ttfb = tenth(Math.max(0, e.responseStart - activation()));
+        view._metrics.ttfb = tenth(Math.max(0, e.responseStart - view._start));
     }
 
     if (!FULL) {

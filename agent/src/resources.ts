@@ -53,8 +53,10 @@ export const startResources = (): void => {
         changed();
     });
 
-    collectors.push(() => {
-        more?.();
+    collectors.push((now) => {
+        if (now) {
+            more?.();
+        }
 
         if (all) {
             view._metrics.third_party = tenth(others / all * 100);

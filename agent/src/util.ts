@@ -28,9 +28,10 @@ export const on = (
 ): void => addEventListener(
     type, (event) => attempt(() => listener(event)), capture);
 
+/* nothing that would have to be hard to guess; crypto takes a while to begin */
 export const id = (): string =>
-    crypto.getRandomValues(new Uint32Array(3))
-        .reduce((text, part) => text + part.toString(36), "");
+    (Math.random().toString(36) + Math.random().toString(36))
+        .replace(/0\./g, "");
 
 /* when nothing else is to be done; a page that goes away does not wait */
 export const idle = (task: () => void): void => {

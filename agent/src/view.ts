@@ -41,9 +41,9 @@ export let view: View;
 export const tags: Record<string, string | number> = {};
 export const context: Partial<Beacon> = {};
 
-/* called before a beacon is made: whoever has something not told yet; each of
-   them may take a while, and is a task of its own where there is time */
-export const collectors: (() => void)[] = [];
+/* called before a beacon is made: whoever has something not told yet; all of
+   it before one leaves, what is at hand before one is held */
+export const collectors: ((all?: boolean) => void)[] = [];
 
 /* called when a view begins that needs no new document */
 export const restarts: ((route?: boolean) => void)[] = [];
@@ -280,7 +280,7 @@ export const changed = (): void => {
  */
 export const flush = (leaving?: boolean): void => {
     look();
-    collectors.forEach(attempt);
+    collectors.forEach((collect) => attempt(() => collect(true)));
 
     const beacon = make();
     const parts = beacon ? texts(beacon) : [];

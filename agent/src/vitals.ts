@@ -19,7 +19,7 @@ import { initUnique } from "web-vitals-lib/initUnique.js";
 
 import type { Attribution } from "./types";
 import {
-    attempt, bare, navigation, observe, selector, tenth,
+    attempt, bare, navigation, next, observe, selector, tenth,
 } from "./util";
 import { changed, collectors, restarts, view } from "./view";
 
@@ -74,9 +74,9 @@ const take = (metric: any): void => {
     metric._taken = metric.value;
     changed();
 
-    /* now, while the element is there */
+    /* soon, while the element is there */
     about[name] = undefined;
-    tell(name, metric);
+    next(() => tell(name, metric));
 };
 
 const tell = (name: string, metric: any): void => {
@@ -138,11 +138,11 @@ const collect = (): void => {
             view._metrics[name] = name == "cls"
                 ? +metric.value.toFixed(4) : tenth(metric.value);
 
+            tell(name, metric);
+
             if (FULL && metric.entries[0]) {
                 attempt(() => parts[name]!(metric));
             }
-
-            tell(name, metric);
         }
     }
 };
