@@ -193,8 +193,8 @@ other_questions_have_other_sums(void **state)
         "site=shop&last=1000d&where=page:p3&metric=views",
         "site=shop&last=1000d&where=page:p4&metric=views",
         "site=shop&from=1790294400&to=1792800000&by=host,type&metric=slowest",
-        "site=shop&from=1792800000&to=1795305600&by=host,type&metric=slowest"
-        "&compare=previous"
+        ("site=shop&from=1792800000&to=1795305600&by=host,type"
+         "&metric=slowest&compare=previous")
     };
 
     (void) state;
