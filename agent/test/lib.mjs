@@ -18,24 +18,32 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 
 import { chromium as playwright } from "playwright-core";
 
 const PATIENCE = 60000;
+const ANSWER = 5000;
 
 const script = (name) =>
     readFileSync(new URL(`../dist/${name}`, import.meta.url));
 
 /*
  * Asks again until there is something true, and returns that; what may be a
- * function, to say what there is instead.
+ * function, to say what there is instead.  A question without an answer is
+ * asked again too: a page that the back/forward cache takes up just then
+ * never gives one.
  */
 export const waitFor = async (question, what = "what is waited for") => {
     const end = Date.now() + PATIENCE;
 
     for (;;) {
-        const answer = await question();
+        const asked = Promise.resolve(question());
+        const answer = await Promise.race([
+            asked, pause(ANSWER, undefined, { ref: false })]);
+
+        asked.catch(() => {});
 
         if (answer) {
             return answer;
@@ -46,7 +54,7 @@ export const waitFor = async (question, what = "what is waited for") => {
                 `there is no ${typeof what === "function" ? what() : what}`);
         }
 
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
     }
 };
 

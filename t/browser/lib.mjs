@@ -18,6 +18,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { after } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const {
@@ -30,6 +31,7 @@ const { chromium } = require("playwright-core");
 export const url = (path) => RUM_URL + path;
 
 const PATIENCE = 60000;
+const ANSWER = 5000;
 
 /* a browser may hang, and then there is no answer for ever */
 setTimeout(() => {
@@ -37,12 +39,20 @@ setTimeout(() => {
     process.exit(1);
 }, process.env.RUM_VISITS ? 1200000 : 240000).unref();
 
-/* asks again until there is something true, and returns that */
+/*
+ * Asks again until there is something true, and returns that.  A question
+ * without an answer is asked again too: a page that the back/forward cache
+ * takes up just then never gives one.
+ */
 export const waitFor = async (question, what) => {
     const end = Date.now() + PATIENCE;
 
     for (;;) {
-        const answer = await question();
+        const asked = Promise.resolve(question());
+        const answer = await Promise.race([
+            asked, pause(ANSWER, undefined, { ref: false })]);
+
+        asked.catch(() => {});
 
         if (answer) {
             return answer;
@@ -53,7 +63,7 @@ export const waitFor = async (question, what) => {
                 + (typeof what === "function" ? await what() : what));
         }
 
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await pause(100);
     }
 };
 

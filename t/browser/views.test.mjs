@@ -42,6 +42,7 @@ test("soft navigation: each route is a view", async () => {
     await viewsOf("/app/friend", 1);
     await tab.evaluate(() => history.back());
     await viewsOf("/app/mug", 1);
+    await settled(tab);
     await context.close();
 
     await viewsOf("/app/friend", 2);
