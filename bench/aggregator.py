@@ -23,6 +23,10 @@ for i = 1, ARGV[1] do
   local e = from[i % #from + 1][2][4]
   e = e:gsub('\164view\172' .. ('.'):rep(12), '\164view\172' .. ('%012x'):format(i), 1)
   e = e:gsub('\167session\172' .. ('.'):rep(12), '\167session\172' .. ('%012x'):format(math.floor(i / 3)), 1)
+  if ARGV[2] == '1' then
+    local m = cmsgpack.unpack(e)
+    e = cmsgpack.pack({t = m.t, site = m.site, page = m.page, dims = m.dims, metrics = m.metrics})
+  end
   redis.call('XADD', KEYS[1], '*', 'id', 'bench-' .. i, 'e', e)
 end
 return #from
@@ -48,6 +52,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--events", type=int, default=300000)
     ap.add_argument("--rounds", type=int, default=5)
+    ap.add_argument("--plain", action="store_true", help="entries of dimensions and metrics only: no view, session or lists")
     a = ap.parse_args()
 
     loop = rb.path("read_loop")
@@ -56,7 +61,7 @@ def main():
     redis = rb.Redis(rb.SERVER)
     size = seed(redis)
     used = int(redis.command("INFO", "memory").split("used_memory:")[1].split()[0])
-    redis.command("EVAL", FILL, 1, STREAM, a.events)
+    redis.command("EVAL", FILL, 1, STREAM, a.events, int(a.plain))
     entry = (int(redis.command("INFO", "memory").split("used_memory:")[1].split()[0]) - used) / a.events
     conf = rb.path("aggregator.conf")
     with open(conf, "w") as f:
