@@ -39,12 +39,16 @@ export const idle = (task: () => void): void => {
         task, { timeout: 1000 } as any);
 };
 
-/* a task of its own; timers make it wait, and on a busy machine for long */
+/*
+ * A task of its own, soon: timers make it wait, and on a busy machine for
+ * long.  Until the browser holds a first beacon, a view can be lost.
+ */
 export const next = (task: () => void): void => {
     const { scheduler } = globalThis as any;
 
     if (scheduler?.postTask) {
-        scheduler.postTask(() => attempt(task));
+        scheduler.postTask(() => attempt(task),
+                           { priority: "user-blocking" });
     } else {
         setTimeout(task);
     }
