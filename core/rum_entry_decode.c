@@ -10,6 +10,7 @@
 
 #include "rum_entry.h"
 #include "rum_entry_fields.h"
+#include "rum_item.h"
 
 #include <float.h>
 #include <math.h>
@@ -22,19 +23,6 @@
 
 
 #define RUM_ENTRY_TIME_MAX  253402300799999ULL      /* year 9999 */
-
-
-/*
- * The parser copies items around: without a union they stay in registers,
- * which makes decoding a quarter faster.
- */
-
-typedef struct {
-    rum_item_e            type;
-    uint32_t              len;          /* of a string */
-    uint64_t              bits;         /* of a number; a string's data, or
-                                           the structure a map fills */
-} rum_item_t;
 
 
 typedef struct {
@@ -86,11 +74,6 @@ static int rum_entry_id(rum_event_t *event, rum_item_t name,
 static int rum_entry_duration(rum_event_resource_t *resource,
     rum_item_t item);
 
-static inline void *rum_item_base(rum_item_t item);
-static inline rum_str_t rum_item_text(rum_item_t item);
-static inline double rum_item_number(rum_item_t item);
-static inline void rum_item_set_base(rum_item_t *item, const void *base);
-static inline void rum_item_set_number(rum_item_t *item, double value);
 static inline rum_item_t rum_item_root(rum_entry_in_t **in);
 static inline int rum_item_scalar(rum_entry_in_t **in, rum_item_e type,
     rum_item_t *item);
@@ -681,52 +664,6 @@ rum_entry_duration(rum_event_resource_t *resource, rum_item_t item)
     resource->durations[resource->ndurations++] = (float) value;
 
     return RUM_OK;
-}
-
-
-static inline void *
-rum_item_base(rum_item_t item)
-{
-    return (void *) (uintptr_t) item.bits;
-}
-
-
-static inline rum_str_t
-rum_item_text(rum_item_t item)
-{
-    rum_str_t  text;
-
-    text.data = rum_item_base(item);
-    text.len = item.len;
-
-    return text;
-}
-
-
-static inline double
-rum_item_number(rum_item_t item)
-{
-    double  value;
-
-    memcpy(&value, &item.bits, sizeof(double));
-
-    return value;
-}
-
-
-static inline void
-rum_item_set_base(rum_item_t *item, const void *base)
-{
-    item->bits = (uintptr_t) base;
-    item->len = 0;
-}
-
-
-static inline void
-rum_item_set_number(rum_item_t *item, double value)
-{
-    memcpy(&item->bits, &value, sizeof(double));
-    item->len = 0;
 }
 
 

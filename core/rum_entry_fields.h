@@ -1,6 +1,6 @@
 /*
  * The keys of an entry and what may stand behind them: see
- * docs/redis-schema.md.  Only rum_entry_decode.c includes this.
+ * docs/redis-schema.md.  For rum_entry_decode.c only.
  */
 
 #ifndef RUM_ENTRY_FIELDS_H
