@@ -391,6 +391,8 @@ rum_partition_load_checkpoint(rum_partition_t *p, const redisReply *groups)
 
         p->entries_read = rum_reply_number(groups->element[i],
                                            "entries-read", -1);
+        p->catching_up = rum_reply_number(groups->element[i], "lag", -1)
+                         != 0;
 
         /* reading begins earlier: what is remembered is built up again */
 

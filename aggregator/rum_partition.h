@@ -54,7 +54,8 @@ typedef struct {
 
     unsigned              held:1;       /* the lease is ours, memory valid */
     unsigned              told:1;       /* that another holds it */
-    unsigned              catching_up:1;    /* since it was taken over */
+    unsigned              catching_up:1;    /* with what was there when it
+                                               was taken over */
     char                  holder[RUM_TOKEN_MAX];    /* that other */
     uint64_t              free_in;      /* ms until its lease expires */
 

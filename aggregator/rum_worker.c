@@ -339,7 +339,6 @@ rum_worker_held(rum_worker_t *w, rum_partition_t *p, int rc)
 
     if (rc == RUM_OK) {
         w->unread = 1;
-        p->catching_up = 1;
         p->flushed = now;
         p->health.started_at = rum_worker_ms(CLOCK_REALTIME);
 
