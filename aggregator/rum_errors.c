@@ -185,12 +185,15 @@ rum_errors_ask(rum_redis_t *redis, const rum_str_t *key)
 int
 rum_errors_take(rum_error_t *error, rum_redis_t *redis)
 {
+    int          rc;
     int64_t      first, last;
     redisReply  *reply;
 
-    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
-    if (reply == NULL) {
-        return RUM_ERROR;
+    rc = rum_redis_take(redis, REDIS_REPLY_ARRAY, &reply);
+
+    if (rc != RUM_OK) {
+        error->refused = rc == RUM_DECLINED;
+        return rc;
     }
 
     if (reply->elements == 2) {
@@ -274,6 +277,7 @@ rum_errors_stored(rum_errors_t *e)
         error = &e->errors[e->seen[i]];
         free(error->text);
         error->text = NULL;
+        error->refused = 0;
     }
 
     e->nseen = 0;

@@ -34,6 +34,7 @@ typedef struct {
     uint64_t              time;         /* of the event with the sample */
     uint32_t              site;
     unsigned              loaded:1;     /* Redis was asked */
+    unsigned              refused:1;    /* its key is of a wrong type */
     unsigned char        *text;         /* the sample, field by field; NULL
                                            unless seen since the last flush */
     uint32_t              lens[RUM_ERRORS_FIELDS];
@@ -60,7 +61,10 @@ int rum_errors_see(rum_errors_t *e, uint32_t site, uint64_t fingerprint,
     uint64_t time, const rum_event_error_t *error, const rum_str_t *page,
     const rum_str_t *browser);
 
-/* 1. of one that was seen and is not loaded: what Redis must be asked */
+/*
+ * 1. Of one that was seen and is not loaded: what Redis must be asked.
+ * RUM_DECLINED, until the next flush, if its key is of a wrong type.
+ */
 int rum_errors_ask(rum_redis_t *redis, const rum_str_t *key);
 int rum_errors_take(rum_error_t *error, rum_redis_t *redis);
 

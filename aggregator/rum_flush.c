@@ -15,7 +15,8 @@
 #include "rum_flush.h"
 
 
-#define RUM_FLUSH_EVICT      15         /* seconds between evictions */
+#define RUM_FLUSH_EVICT      15         /* seconds between evictions, */
+#define RUM_FLUSH_REFUSED    3          /* while keys are of a wrong type */
 #define RUM_FLUSH_REJECTED   "1000"     /* entries kept, about */
 
 
@@ -30,6 +31,8 @@ static int rum_flush_writers(rum_flush_t *f);
 static int rum_flush_end(rum_flush_t *f, uint64_t now);
 static const rum_stream_id_t *rum_flush_target(const rum_partition_t *p);
 static int rum_flush_replies(rum_flush_t *f);
+static int rum_flush_refused(rum_flush_t *f, uint32_t command,
+    const char *error);
 static int rum_flush_stored(rum_flush_t *f);
 
 
@@ -46,6 +49,7 @@ rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
     f.commands = 0;
 
     p->store.tick = (uint32_t) f.now;
+    p->store.nsent = 0;
 
     drained = 0;
     rc = rum_flush_check(p, redis, &drained);
@@ -318,6 +322,9 @@ rum_flush_end(rum_flush_t *f, uint64_t now)
 
     (void) rum_stream_id_write(rum_flush_target(p), id);
 
+    p->health.wrong_type += p->store.wrong_type;
+    p->store.wrong_type = 0;
+
     if (rum_health_write(&p->health, f->redis, p->health_key, p->token, now)
         != RUM_OK)
     {
@@ -350,7 +357,7 @@ static int
 rum_flush_replies(rum_flush_t *f)
 {
     int          rc;
-    size_t       i;
+    uint32_t     i;
     redisReply  *reply;
 
     if (rum_redis_skip(f->redis, f->commands + 1) != RUM_OK) {
@@ -369,21 +376,46 @@ rum_flush_replies(rum_flush_t *f)
         return RUM_DECLINED;
     }
 
-    /* a key of a wrong type: the rest of the transaction is done all the
-       same, and memory does not know what Redis holds */
-
     rc = RUM_OK;
 
-    for (i = 0; i < reply->elements; i++) {
+    for (i = 0; rc == RUM_OK && i < reply->elements; i++) {
         if (reply->element[i]->type == REDIS_REPLY_ERROR) {
-            rum_log(RUM_LOG_ERROR, "partition %u: Redis refused a part of a "
-                    "flush: %s", f->p->number, reply->element[i]->str);
-            rc = RUM_DECLINED;
-            break;
+            rc = rum_flush_refused(f, i, reply->element[i]->str);
         }
     }
 
     freeReplyObject(reply);
+
+    return rc;
+}
+
+
+/*
+ * The rest of the transaction is done all the same.  If it is not a rollup
+ * that was refused, memory does not know any more what Redis holds.
+ */
+
+static int
+rum_flush_refused(rum_flush_t *f, uint32_t command, const char *error)
+{
+    int  rc;
+
+    rc = RUM_DECLINED;
+
+    if (strncmp(error, RUM_WRONG_TYPE, RUM_WRONG_TYPE_LEN) == 0) {
+        rc = rum_store_refused(&f->p->store, command);
+    }
+
+    if (rc == RUM_OK) {
+
+        /* sessions that did not get where they belong are sent again */
+
+        rum_map_clear(&f->p->sessions);
+
+    } else if (rc == RUM_DECLINED) {
+        rum_log(RUM_LOG_ERROR, "partition %u: Redis refused a part of a "
+                "flush: %s", f->p->number, error);
+    }
 
     return rc;
 }
@@ -408,7 +440,8 @@ rum_flush_stored(rum_flush_t *f)
     }
 
     if (rc == RUM_OK && f->now >= p->evict_at) {
-        p->evict_at = f->now + RUM_FLUSH_EVICT;
+        p->evict_at = f->now + (p->store.refusing ? RUM_FLUSH_REFUSED
+                                                  : RUM_FLUSH_EVICT);
         rc = rum_store_evict(&p->store);
     }
 

@@ -43,6 +43,14 @@ rum_flush_load_errors(rum_flush_t *f)
 
         if (!error->loaded) {
             rc = rum_errors_take(error, f->redis);
+
+            if (rc == RUM_DECLINED
+                && rum_flush_error_key(f->p, error, buf, &key) == RUM_OK)
+            {
+                f->p->store.wrong_type++;
+                rc = rum_store_refused_key(&f->p->store, key.data, key.len);
+            }
+
             if (rc != RUM_OK) {
                 return rc;
             }
@@ -107,6 +115,10 @@ rum_flush_errors(rum_flush_t *f)
 
     for (i = 0; i < e->nseen; i++) {
         error = &e->errors[e->seen[i]];
+
+        if (error->refused) {
+            continue;
+        }
 
         start = rum_window_start(RUM_RES_DAY, error->time / 1000);
 

@@ -471,7 +471,9 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
 
     minute = (windows[RUM_RES_MINUTE] != NULL) ? rows[RUM_RES_MINUTE] : NULL;
 
-    if (minute != NULL && minute->value != group->value) {
+    if (minute != NULL
+        && (minute->value != group->value || minute->refused))
+    {
         minute = NULL;
     }
 

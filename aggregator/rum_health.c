@@ -25,7 +25,8 @@ static const rum_health_field_t  rum_health_fields[] = {
     { "replaced", offsetof(rum_health_t, replaced), 1 },
     { "forgotten", offsetof(rum_health_t, forgotten), 1 },
     { "other", offsetof(rum_health_t, other), 1 },
-    { "dropped", offsetof(rum_health_t, dropped), 1 }
+    { "dropped", offsetof(rum_health_t, dropped), 1 },
+    { "wrong_type", offsetof(rum_health_t, wrong_type), 1 }
 };
 
 #define RUM_HEALTH_FIELDS                                                     \

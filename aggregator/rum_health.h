@@ -22,6 +22,7 @@ typedef struct {
     uint64_t              forgotten;
     uint64_t              other;
     uint64_t              dropped;
+    uint64_t              wrong_type;
 
     uint64_t              events_before;    /* at the last flush */
 } rum_health_t;

@@ -12,6 +12,8 @@ static int rum_partition_take_lease(rum_partition_t *p, rum_redis_t *redis);
 static int rum_partition_set_lease(rum_partition_t *p, rum_redis_t *redis);
 static int rum_partition_open(rum_partition_t *p);
 static int rum_partition_load(rum_partition_t *p, rum_redis_t *redis);
+static redisReply *rum_partition_array(rum_redis_t *redis,
+    const char *key);
 static int rum_partition_load_group(rum_partition_t *p, rum_redis_t *redis);
 static int rum_partition_load_checkpoint(rum_partition_t *p,
     const redisReply *groups);
@@ -296,7 +298,7 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
     (void) rum_redis_send(redis, "HKEYS %s", p->open_key);
     (void) rum_redis_send(redis, "SMEMBERS %s", p->sites_key);
 
-    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    reply = rum_partition_array(redis, p->health_key);
     if (reply == NULL) {
         return RUM_ERROR;
     }
@@ -304,7 +306,7 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
     rum_health_load(&p->health, reply);
     freeReplyObject(reply);
 
-    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    reply = rum_partition_array(redis, p->writers_key);
     if (reply == NULL) {
         return RUM_ERROR;
     }
@@ -312,7 +314,7 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
     rc = rum_partition_load_writers(p, reply);
     freeReplyObject(reply);
 
-    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    reply = rum_partition_array(redis, p->open_key);
     if (reply == NULL) {
         return RUM_ERROR;
     }
@@ -323,7 +325,7 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
 
     freeReplyObject(reply);
 
-    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    reply = rum_partition_array(redis, p->sites_key);
     if (reply == NULL) {
         return RUM_ERROR;
     }
@@ -335,6 +337,28 @@ rum_partition_load(rum_partition_t *p, rum_redis_t *redis)
     freeReplyObject(reply);
 
     return rc;
+}
+
+
+/*
+ * Without one of these keys the rest cannot be trusted: who cleans up must
+ * know which it is.
+ */
+
+static redisReply *
+rum_partition_array(rum_redis_t *redis, const char *key)
+{
+    int          rc;
+    redisReply  *reply;
+
+    rc = rum_redis_take(redis, REDIS_REPLY_ARRAY, &reply);
+
+    if (rc == RUM_DECLINED) {
+        snprintf(redis->error, sizeof(redis->error), "the key \"%.200s\" is "
+                 "of a wrong type", key);
+    }
+
+    return reply;
 }
 
 
@@ -488,6 +512,7 @@ rum_partition_load_sites(rum_partition_t *p, rum_redis_t *redis,
     uint32_t        number;
     rum_key_t       key;
     redisReply     *reply;
+    char            name[RUM_KEY_MAX];
     unsigned char   buf[RUM_KEY_MAX], scratch[RUM_KEY_MAX];
 
     for (i = 0; i < sites->elements; i++) {
@@ -497,7 +522,10 @@ rum_partition_load_sites(rum_partition_t *p, rum_redis_t *redis,
     }
 
     for (i = 0; i < sites->elements; i++) {
-        reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+        snprintf(name, sizeof(name), "rum:{%u}:index:%s", p->number,
+                 sites->element[i]->str);
+
+        reply = rum_partition_array(redis, name);
         if (reply == NULL) {
             return RUM_ERROR;
         }

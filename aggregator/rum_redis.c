@@ -407,6 +407,27 @@ rum_redis_expect(rum_redis_t *redis, int type)
 
 
 int
+rum_redis_take(rum_redis_t *redis, int type, redisReply **reply)
+{
+    *reply = rum_redis_expect(redis, type);
+
+    if (*reply != NULL) {
+        return RUM_OK;
+    }
+
+    if (redis->ctx == NULL
+        || strncmp(redis->error, RUM_WRONG_TYPE, RUM_WRONG_TYPE_LEN) != 0)
+    {
+        return RUM_ERROR;
+    }
+
+    redis->error[0] = '\0';
+
+    return RUM_DECLINED;
+}
+
+
+int
 rum_redis_skip(rum_redis_t *redis, uint32_t n)
 {
     redisReply  *reply;

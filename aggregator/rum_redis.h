@@ -15,6 +15,10 @@
 
 #include "rum_config.h"
 
+/* how the error for a key of a wrong type begins */
+#define RUM_WRONG_TYPE         "WRONGTYPE "
+#define RUM_WRONG_TYPE_LEN     (sizeof(RUM_WRONG_TYPE) - 1)
+
 typedef struct {
     redisContext         *ctx;          /* NULL while not connected */
     rum_tls_t            *tls;          /* NULL: plain */
@@ -83,6 +87,12 @@ redisReply *rum_redis_reply(rum_redis_t *redis);
 
 /* the same, of that type only */
 redisReply *rum_redis_expect(rum_redis_t *redis, int type);
+
+/*
+ * The same, of a key that somebody else may have written to: RUM_DECLINED if
+ * it is of a wrong type, and the connection is as good as before.
+ */
+int rum_redis_take(rum_redis_t *redis, int type, redisReply **reply);
 
 /* takes n replies and looks only whether they are errors */
 int rum_redis_skip(rum_redis_t *redis, uint32_t n);

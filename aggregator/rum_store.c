@@ -16,7 +16,6 @@
 
 static int rum_store_list_window(rum_store_t *s, uint32_t i);
 static void rum_window_free(rum_window_t *window);
-static rum_row_t *rum_window_row(rum_window_t *window, uint32_t value);
 static int rum_window_list_row(rum_window_t *window, const rum_row_t *row);
 static void rum_row_free_cells(rum_row_t *row);
 static int rum_store_change_counter(rum_store_t *s, rum_cell_t *cell,
@@ -64,6 +63,8 @@ rum_store_free(rum_store_t *s)
     free(s->list);
     free(s->buf);
     free(s->touched);
+    free(s->sent);
+    rum_map_free(&s->told);
     rum_map_free(&s->map);
     rum_args_free(&s->args);
     rum_histogram_free(&s->scratch);
@@ -83,7 +84,7 @@ rum_window_free(rum_window_t *window)
 
     free(window->rows);
     free(window->list);
-    free(window->expires);
+    free(window->flags);
     rum_map_free(&window->map);
     free(window);
 }
@@ -202,7 +203,7 @@ rum_store_list_window(rum_store_t *s, uint32_t i)
 }
 
 
-static rum_row_t *
+rum_row_t *
 rum_window_row(rum_window_t *window, uint32_t value)
 {
     uint32_t  i;
@@ -352,6 +353,11 @@ rum_store_change(rum_store_t *s, rum_window_t *window, rum_row_t *row,
 
     if (rum_row_reserve(row, cell + 1) != RUM_OK) {
         return RUM_ERROR;
+    }
+
+    if (rum_window_refused(window, cell)) {
+        s->wrong_type++;
+        return RUM_OK;
     }
 
     c = &row->cells[cell];
@@ -634,10 +640,14 @@ rum_store_evict(rum_store_t *s)
     uint64_t       key;
     rum_window_t  *window;
 
+    s->refusing = 0;
+
     for (i = 0, kept = 0; i < s->nwindows; i++) {
         window = s->windows[i];
 
-        if (s->tick - window->used > RUM_STORE_IDLE) {
+        /* what was of a wrong type may be gone by now: a look will tell */
+
+        if (s->tick - window->used > RUM_STORE_IDLE || window->refused) {
             rum_window_free(window);
             continue;
         }
@@ -680,6 +690,7 @@ rum_window_evict(const rum_store_t *s, rum_window_t *window)
 
     for (i = 0; i < window->nrows; i++) {
         row = &window->rows[i];
+        row->refused = 0;
 
         if (row->ncells > 0 && s->tick - row->used > RUM_STORE_IDLE) {
             rum_row_free_cells(row);

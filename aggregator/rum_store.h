@@ -12,6 +12,10 @@
  * rum_detail.h): from them the limit of values is known, and which rows are
  * new.
  *
+ * Somebody else may have written to one of the keys: what is of a wrong type
+ * is left as it is.  It is logged once, what should have gone there is
+ * counted, and all other keys are as if nothing were.
+ *
  * Nothing here knows of transactions.  If one fails, the store is freed, and
  * all is read again.
  */
@@ -39,7 +43,12 @@ typedef struct {
     unsigned              dirty:1;
     unsigned              wanted:1;     /* in the list of rows to load */
     unsigned              expires:1;    /* its sessions have an expiry */
+    unsigned              refused:1;    /* their key is of a wrong type */
 } rum_row_t;
+
+/* flags of a window's hash */
+#define RUM_HASH_EXPIRES       0x01     /* it has an expiry */
+#define RUM_HASH_REFUSED       0x02     /* it is of a wrong type */
 
 typedef struct {
     uint32_t              site;
@@ -59,13 +68,24 @@ typedef struct {
     uint32_t              nlist;
     uint32_t              list_size;
 
-    uint8_t              *expires;      /* by cell: the hash has an expiry */
-    uint32_t              nexpires;
+    uint8_t              *flags;        /* by cell, of its hash */
+    uint32_t              nflags;
     unsigned              loaded:1;
     unsigned              listed:1;     /* in the store's list */
     unsigned              open:1;       /* "total" lacks it: it must not
                                            expire as others do */
+    unsigned              refused:1;    /* one of its hashes is */
 } rum_window_t;
+
+/* a command of the transaction, and where it stores something */
+typedef struct {
+    uint32_t              command;      /* of those since MULTI */
+    uint32_t              cell;         /* RUM_NO_NUMBER: the row's sessions */
+    uint32_t              row;
+    uint32_t              from_row;
+    rum_window_t         *window;
+    rum_window_t         *from;         /* sessions of it are added; or NULL */
+} rum_sent_t;
 
 typedef struct {
     const rum_config_t   *config;
@@ -90,6 +110,14 @@ typedef struct {
     rum_args_t            args;
     uint32_t             *touched;      /* dirty rows by cell, for a write */
     uint32_t              ntouched;
+
+    rum_sent_t           *sent;         /* in the order of commands */
+    uint32_t              nsent;
+    uint32_t              sent_size;
+    rum_map_t             told;         /* keys of a wrong type, logged */
+    unsigned              refusing:1;   /* some are, as far as is known */
+    uint64_t              wrong_type;   /* changes they did not take; to be
+                                           added to health */
 } rum_store_t;
 
 /* one group's change of one cell */
@@ -138,6 +166,15 @@ int rum_store_write(rum_store_t *s, rum_redis_t *redis, uint32_t *commands);
 int rum_store_close(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, uint32_t *commands);
 
+/*
+ * 5. Redis refused a command of the transaction, since its key is of a wrong
+ * type.  RUM_DECLINED if it was none of the store.
+ */
+int rum_store_refused(rum_store_t *s, uint32_t command);
+
+/* the same of a key that was to be read, of the store or beside it */
+int rum_store_refused_key(rum_store_t *s, const void *key, size_t len);
+
 /* PFADD of the sessions in args, from its third argument on */
 int rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, rum_row_t *row, rum_args_t *args,
@@ -155,11 +192,28 @@ int rum_store_evict(rum_store_t *s);
 void rum_store_mark(const rum_store_t *s, rum_intern_t *in);
 
 /*
- * What the two files of the store share: a new row, room for so many cells,
- * the bytes of one.  NULL or RUM_ERROR without memory.
+ * What the files of the store share: a row, if it is there; a new one, room
+ * for so many cells, the bytes of one.  NULL or RUM_ERROR without memory.
  */
+rum_row_t *rum_window_row(rum_window_t *window, uint32_t value);
 rum_row_t *rum_window_add(rum_window_t *window, uint32_t value);
 int rum_row_reserve(rum_row_t *row, uint32_t ncells);
 int rum_cell_set(rum_cell_t *cell, const void *data, size_t len);
+
+/* flags for so many cells */
+int rum_window_flags(rum_window_t *window, uint32_t ncells);
+
+/* the hash of a cell is of a wrong type; whether it is; whether it ever was */
+int rum_store_refuse(rum_store_t *s, rum_window_t *window, uint32_t cell);
+int rum_window_refused(const rum_window_t *window, uint32_t cell);
+int rum_store_was_refused(const rum_store_t *s, const rum_window_t *window,
+    uint32_t cell);
+
+/* the next command of the transaction stores that */
+int rum_store_sent(rum_store_t *s, const rum_sent_t *sent);
+
+/* a key of the window; last: its metric, or the value that sessions are of */
+int rum_store_key(const rum_store_t *s, const rum_window_t *window,
+    rum_key_e type, const rum_str_t *last, unsigned char *buf);
 
 #endif /* RUM_STORE_H */

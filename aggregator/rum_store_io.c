@@ -8,20 +8,26 @@
 #include <stdlib.h>
 
 
-static int rum_store_take_values(rum_store_t *s, rum_window_t *window,
+static int rum_store_ask_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, uint32_t cell);
+static int rum_store_take_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, uint32_t cell);
+static int rum_store_other_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window);
+static int rum_store_add_values(rum_store_t *s, rum_window_t *window,
     const redisReply *reply);
 static int rum_store_ask_cells(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window);
 static int rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window);
+static int rum_store_take_cell(rum_window_t *window, uint32_t cell,
+    const redisReply *reply);
 static int rum_store_cell_loadable(const rum_store_t *s,
     const rum_window_t *window, uint32_t cell);
 static int rum_store_write_window(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, uint32_t *commands);
 static int rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, uint32_t cell, uint32_t *commands);
-static int rum_store_key(const rum_store_t *s, const rum_window_t *window,
-    rum_key_e type, const rum_str_t *last, unsigned char *buf);
 static int rum_store_expire_sessions(rum_redis_t *redis,
     const rum_window_t *window, rum_row_t *row, const unsigned char *key,
     int len, uint32_t *commands);
@@ -34,13 +40,9 @@ static int rum_store_expire(rum_redis_t *redis, uint64_t expiry,
 int
 rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
 {
-    int             rc, len;
-    uint32_t        i;
-    rum_str_t       name;
-    redisReply     *reply;
-    rum_site_t     *site;
-    rum_window_t   *window;
-    unsigned char   key[RUM_KEY_MAX];
+    int            rc;
+    uint32_t       i, cell;
+    rum_window_t  *window;
 
     for (i = 0; i < s->nlist; i++) {
         window = s->windows[s->list[i]];
@@ -49,17 +51,11 @@ rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
             continue;
         }
 
-        site = s->sites->sites[window->site];
-        name = rum_site_cell_name(s->sites, site,
-                                  rum_site_row_cell(s->sites, window->dim));
+        cell = rum_site_row_cell(s->sites, window->dim);
 
-        len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
-
-        if (len < 0
-            || rum_redis_send(redis, "HKEYS %b", key, (size_t) len)
-               != RUM_OK)
-        {
-            return RUM_ERROR;
+        rc = rum_store_ask_values(s, redis, window, cell);
+        if (rc != RUM_OK) {
+            return rc;
         }
     }
 
@@ -70,16 +66,28 @@ rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
             continue;
         }
 
-        reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
-        if (reply == NULL) {
-            return RUM_ERROR;
-        }
+        cell = rum_site_row_cell(s->sites, window->dim);
 
-        rc = rum_store_take_values(s, window, reply);
-        freeReplyObject(reply);
-
+        rc = rum_store_take_values(s, redis, window, cell);
         if (rc != RUM_OK) {
             return rc;
+        }
+    }
+
+    for (i = 0; i < s->nlist; i++) {
+        window = s->windows[s->list[i]];
+
+        if (window->loaded) {
+            continue;
+        }
+
+        cell = rum_site_row_cell(s->sites, window->dim);
+
+        if (rum_store_was_refused(s, window, cell)) {
+            rc = rum_store_other_values(s, redis, window);
+            if (rc != RUM_OK) {
+                return rc;
+            }
         }
 
         window->loaded = 1;
@@ -90,7 +98,82 @@ rum_store_load_windows(rum_store_t *s, rum_redis_t *redis)
 
 
 static int
-rum_store_take_values(rum_store_t *s, rum_window_t *window,
+rum_store_ask_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, uint32_t cell)
+{
+    int            len;
+    rum_str_t      name;
+    unsigned char  key[RUM_KEY_MAX];
+
+    name = rum_site_cell_name(s->sites, s->sites->sites[window->site], cell);
+
+    len = rum_store_key(s, window, RUM_KEY_ROLLUP, &name, key);
+
+    return len < 0 ? RUM_ERROR
+                   : rum_redis_send(redis, "HKEYS %b", key, (size_t) len);
+}
+
+
+static int
+rum_store_take_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window, uint32_t cell)
+{
+    int          rc;
+    redisReply  *reply;
+
+    rc = rum_redis_take(redis, REDIS_REPLY_ARRAY, &reply);
+
+    if (rc == RUM_DECLINED) {
+        return rum_store_refuse(s, window, cell);
+    }
+
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
+    rc = rum_store_add_values(s, window, reply);
+    freeReplyObject(reply);
+
+    return rc;
+}
+
+
+/*
+ * The hash with all the values is of a wrong type, or was and is new now: the
+ * others have them too.
+ */
+
+static int
+rum_store_other_values(rum_store_t *s, rum_redis_t *redis,
+    rum_window_t *window)
+{
+    int       rc;
+    uint32_t  cell, ncells;
+
+    ncells = rum_site_cells(s->sites, s->sites->sites[window->site]);
+
+    for (cell = 0; cell < ncells; cell++) {
+        if (!rum_store_cell_loadable(s, window, cell)) {
+            continue;
+        }
+
+        rc = rum_store_ask_values(s, redis, window, cell);
+
+        if (rc == RUM_OK) {
+            rc = rum_store_take_values(s, redis, window, cell);
+        }
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_store_add_values(rum_store_t *s, rum_window_t *window,
     const redisReply *reply)
 {
     size_t      i;
@@ -105,6 +188,10 @@ rum_store_take_values(rum_store_t *s, rum_window_t *window,
         value = rum_intern(s->intern, &text);
         if (value == RUM_MAP_NONE) {
             return RUM_ERROR;
+        }
+
+        if (rum_window_row(window, value) != NULL) {
+            continue;
         }
 
         row = rum_window_add(window, value);
@@ -157,6 +244,10 @@ static int
 rum_store_cell_loadable(const rum_store_t *s, const rum_window_t *window,
     uint32_t cell)
 {
+    if (rum_window_refused(window, cell)) {
+        return 0;
+    }
+
     if (cell == RUM_CELL_SLOWEST) {
         return rum_site_has_slowest(window->dim);
     }
@@ -219,11 +310,9 @@ static int
 rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window)
 {
-    int                rc;
-    uint32_t           i, cell, ncells;
-    rum_row_t         *row;
-    redisReply        *reply;
-    const redisReply  *field;
+    int          rc;
+    uint32_t     i, cell, ncells;
+    redisReply  *reply;
 
     if (window->nlist == 0) {
         return RUM_OK;
@@ -236,28 +325,15 @@ rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
             continue;
         }
 
-        reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
-        if (reply == NULL) {
-            return RUM_ERROR;
+        rc = rum_redis_take(redis, REDIS_REPLY_ARRAY, &reply);
+
+        if (rc == RUM_OK) {
+            rc = rum_store_take_cell(window, cell, reply);
+            freeReplyObject(reply);
+
+        } else if (rc == RUM_DECLINED) {
+            rc = rum_store_refuse(s, window, cell);
         }
-
-        rc = reply->elements == window->nlist ? RUM_OK : RUM_ERROR;
-
-        for (i = 0; rc == RUM_OK && i < window->nlist; i++) {
-            field = reply->element[i];
-            row = &window->rows[window->list[i]];
-
-            if (field->type == REDIS_REPLY_STRING) {
-                rc = rum_row_reserve(row, cell + 1);
-
-                if (rc == RUM_OK) {
-                    rc = rum_cell_set(&row->cells[cell], field->str,
-                                      field->len);
-                }
-            }
-        }
-
-        freeReplyObject(reply);
 
         if (rc != RUM_OK) {
             return rc;
@@ -267,6 +343,35 @@ rum_store_take_cells(rum_store_t *s, rum_redis_t *redis,
     for (i = 0; i < window->nlist; i++) {
         window->rows[window->list[i]].loaded = 1;
         window->rows[window->list[i]].wanted = 0;
+    }
+
+    return RUM_OK;
+}
+
+
+static int
+rum_store_take_cell(rum_window_t *window, uint32_t cell,
+    const redisReply *reply)
+{
+    uint32_t           i;
+    rum_row_t         *row;
+    const redisReply  *field;
+
+    if (reply->elements != window->nlist) {
+        return RUM_ERROR;
+    }
+
+    for (i = 0; i < window->nlist; i++) {
+        field = reply->element[i];
+        row = &window->rows[window->list[i]];
+
+        if (field->type == REDIS_REPLY_STRING
+            && (rum_row_reserve(row, cell + 1) != RUM_OK
+                || rum_cell_set(&row->cells[cell], field->str, field->len)
+                   != RUM_OK))
+        {
+            return RUM_ERROR;
+        }
     }
 
     return RUM_OK;
@@ -310,7 +415,6 @@ rum_store_write_window(rum_store_t *s, rum_redis_t *redis,
 {
     int         rc;
     uint32_t    i, cell, ncells, *touched;
-    uint8_t    *expires;
     rum_row_t  *row;
 
     ncells = rum_site_cells(s->sites, s->sites->sites[window->site]);
@@ -325,15 +429,8 @@ rum_store_write_window(rum_store_t *s, rum_redis_t *redis,
         s->ntouched = ncells;
     }
 
-    if (window->nexpires < ncells) {
-        expires = realloc(window->expires, ncells);
-        if (expires == NULL) {
-            return RUM_ERROR;
-        }
-
-        memset(expires + window->nexpires, 0, ncells - window->nexpires);
-        window->expires = expires;
-        window->nexpires = ncells;
+    if (rum_window_flags(window, ncells) != RUM_OK) {
+        return RUM_ERROR;
     }
 
     memset(s->touched, 0, ncells * sizeof(uint32_t));
@@ -376,6 +473,7 @@ rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
     rum_str_t         name;
     rum_row_t        *row;
     rum_cell_t       *c;
+    rum_sent_t        sent;
     unsigned char     key[RUM_KEY_MAX];
     const rum_str_t  *text;
 
@@ -405,17 +503,24 @@ rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
         rc |= rum_args_add(&s->args, c->data, c->len);
     }
 
-    if (rc != RUM_OK || rum_redis_send_args(redis, &s->args) != RUM_OK) {
+    memset(&sent, 0, sizeof(sent));
+    sent.command = *commands;
+    sent.cell = cell;
+    sent.window = window;
+
+    if (rc != RUM_OK || rum_store_sent(s, &sent) != RUM_OK
+        || rum_redis_send_args(redis, &s->args) != RUM_OK)
+    {
         return RUM_ERROR;
     }
 
     (*commands)++;
 
-    if (window->expires[cell]) {
+    if (window->flags[cell] & RUM_HASH_EXPIRES) {
         return RUM_OK;
     }
 
-    window->expires[cell] = 1;
+    window->flags[cell] |= RUM_HASH_EXPIRES;
 
     return rum_store_expire(redis, rum_store_expiry(s, window), key, len,
                             commands);
@@ -483,11 +588,24 @@ rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
     uint32_t *commands)
 {
     int            len;
+    rum_sent_t     sent;
     unsigned char  key[RUM_KEY_MAX];
+
+    if (row->refused) {
+        s->wrong_type++;
+        return RUM_OK;
+    }
 
     len = rum_store_key(s, window, RUM_KEY_SESSIONS,
                         rum_intern_text(s->intern, row->value), key);
-    if (len < 0) {
+
+    memset(&sent, 0, sizeof(sent));
+    sent.command = *commands;
+    sent.cell = RUM_NO_NUMBER;
+    sent.row = (uint32_t) (row - window->rows);
+    sent.window = window;
+
+    if (len < 0 || rum_store_sent(s, &sent) != RUM_OK) {
         return RUM_ERROR;
     }
 
@@ -512,7 +630,20 @@ rum_store_unite_sessions(rum_store_t *s, rum_redis_t *redis,
     rum_row_t *from_row, uint32_t *commands)
 {
     int            len, from_len;
+    rum_sent_t     sent;
     unsigned char  key[RUM_KEY_MAX], from_key[RUM_KEY_MAX];
+
+    if (row->refused) {
+        s->wrong_type++;
+        return RUM_OK;
+    }
+
+    sent.command = *commands;
+    sent.cell = RUM_NO_NUMBER;
+    sent.row = (uint32_t) (row - window->rows);
+    sent.from_row = (uint32_t) (from_row - from->rows);
+    sent.window = window;
+    sent.from = from;
 
     len = rum_store_key(s, window, RUM_KEY_SESSIONS,
                         rum_intern_text(s->intern, row->value), key);
@@ -520,7 +651,7 @@ rum_store_unite_sessions(rum_store_t *s, rum_redis_t *redis,
                              rum_intern_text(s->intern, from_row->value),
                              from_key);
 
-    if (len < 0 || from_len < 0
+    if (len < 0 || from_len < 0 || rum_store_sent(s, &sent) != RUM_OK
         || rum_redis_send(redis, "PFMERGE %b %b", key, (size_t) len, from_key,
                           (size_t) from_len)
            != RUM_OK)
@@ -565,7 +696,7 @@ rum_store_expire(rum_redis_t *redis, uint64_t expiry,
 }
 
 
-static int
+int
 rum_store_key(const rum_store_t *s, const rum_window_t *window,
     rum_key_e type, const rum_str_t *last, unsigned char *buf)
 {

@@ -149,4 +149,103 @@ cmp_ok($redis->command('XLEN', $stream->key('rejected')), '<=', 1200,
 is($stream->health('rejected'), 3016, 'all are counted');
 ok($agg->alive, 'and it goes on');
 
+
+# ---------------------------------------------------- keys of a wrong type
+#
+# Somebody else wrote them, of rollups of each kind.  What belongs there is
+# not stored; all else is.
+
+my $strange = redis();
+my $there = RumStream->new($strange);
+my $minute = int(time / 60) * 60 - 300;
+my $hour = $minute - $minute % 3600;
+my $day = $minute - $minute % 86400;
+
+sub strange_event {
+    my ($view, %more) = @_;
+
+    return { t => $minute * 1000, view => "v$view",
+             session => "s$view", page => '/a', dims => { country => 'DE' },
+             metrics => { lcp => 1000, fcp => 500 },
+             errors => [ { type => 'E', message => 'm' } ],
+             resources => [ { host => 'cdn', type => 'img', count => 1,
+                              url => '/u', duration => [ 7 ] } ], %more };
+}
+
+my $watch = aggregator(redis => $strange, conf => "flush = 20ms\n"
+                       . "rollup = { \"page\", \"country\" }");
+
+$there->add(strange_event('0'));
+ok($there->caught_up, 'an event before somebody writes to keys');
+$watch->stop;
+
+my ($sample) = $there->names('error:*');
+my @bad = map { $there->key($_) }
+    "1m:$minute:shop:all:beacons", "1h:$hour:shop:page:lcp",
+    "1d:$day:shop:page:beacons", "1d:$day:shop:country:views",
+    "total:0:shop:all:beacons", "total:0:shop:page:fcp",
+    "1d:$day:shop:all:sessions:*", "1m:$minute:shop:all:sessions:*",
+    "1d:$day:shop:host,type:slowest", "1d:$day:shop:lcp_target:lcp";
+push @bad, $sample;
+
+$strange->command('SET', $_, 'x') for @bad;
+$watch->start;
+$there->add(strange_event($_)) for 'a', 'b';
+ok($there->caught_up, 'two more events are read');
+$there->add(strange_event("m$_")) for 1 .. 40;
+$there->add(strange_event('t', attribution =>
+                          { lcp => { target => 'img.hero' } }));
+ok($there->caught_up, 'and many more');
+
+is_deeply({ map { $_ => $strange->command('GET', $_) } @bad },
+          { map { $_ => 'x' } @bad }, 'what somebody wrote stays');
+is($there->rollup('1m', $minute, 'shop', 'all', 'views')->{'*'}, 44,
+   'other counters of the window go on');
+is($there->rollup('1h', $hour, 'shop', 'all', 'beacons')->{'*'}, 44,
+   'and the counter in other windows');
+is($there->rollup('1d', $day, 'shop', 'page', 'lcp')->{'/a'}{count}, 44,
+   'a metric goes on where the list of values cannot be read');
+is($there->rollup('1d', $day, 'shop', 'all', 'lcp')->{'*'}{count}, 44,
+   'and in other dimensions');
+is($there->rollup('1d', $day, 'shop', 'country', 'beacons')->{DE}, 44,
+   'a dimension that lacks a counter has the others');
+is($there->rollup('1d', $day, 'shop', 'host,type', 'requests')
+   ->{'cdn,img'}, 44, 'a detail without its slowest');
+is($there->rollup('1d', $day, 'shop', 'error', 'errors')
+   ->{(split /:/, $sample)[-1]}, 44, 'errors without their sample');
+is($strange->command('PFCOUNT', $there->key("1h:$hour:shop:all:sessions:*")),
+   44, 'sessions go on in other windows');
+is($there->rollup('total', 0, 'shop', 'country', 'beacons')->{DE}, 44,
+   'so does "total"');
+
+for my $key (@bad) {
+    my @told = $watch->log =~ /(the key "\Q$key\E" is of a wrong type)/g;
+    is(scalar @told, 1, "$key: logged once");
+}
+
+is(scalar(() = $watch->log =~ /taken over/g), 2, 'and nothing is read again');
+cmp_ok($there->health('wrong_type'), '>=', scalar @bad, 'health counts it');
+is($there->lag, 0, 'the checkpoint is at the end');
+
+$strange->command('DEL', @bad);
+my $n = 44;
+
+ok(wait_for(sub {
+    $there->add(strange_event('n' . ++$n));
+    $there->caught_up;
+    return $there->rollup('1d', $day, 'shop', 'page', 'beacons')->{'/a'}
+           && $strange->command('EXISTS', $sample);
+}), 'when they are deleted, they are written again');
+is($there->rollup('1m', $minute, 'shop', 'all', 'views')->{'*'}, $n,
+   'and the rest goes on');
+is($there->rollup('1d', $day, 'shop', 'page', 'lcp')->{'/a'}{count}, $n,
+   'also where the list of values begins anew');
+
+$watch->stop;
+$strange->command('SET', $there->key('index:shop'), 'x', 'KEEPTTL');
+is($watch->once, 1, 'a list that the aggregator cannot do without');
+like(slurp("$watch->{dir}/run.log"),
+     qr/Redis: the key "\Q${\$there->key('index:shop')}\E" is of a wrong/,
+     'is named');
+
 finish();
