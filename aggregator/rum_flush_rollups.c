@@ -472,7 +472,9 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     minute = (windows[RUM_RES_MINUTE] != NULL) ? rows[RUM_RES_MINUTE] : NULL;
 
     if (minute != NULL
-        && (minute->value != group->value || minute->refused))
+        && (minute->value != group->value
+            || rum_store_refused_sessions(&f->p->store,
+                                          windows[RUM_RES_MINUTE], minute)))
     {
         minute = NULL;
     }

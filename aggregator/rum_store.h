@@ -175,6 +175,10 @@ int rum_store_refused(rum_store_t *s, uint32_t command);
 /* the same of a key that was to be read, of the store or beside it */
 int rum_store_refused_key(rum_store_t *s, const void *key, size_t len);
 
+/* whether the sessions of a row ever were of a wrong type */
+int rum_store_refused_sessions(const rum_store_t *s,
+    const rum_window_t *window, const rum_row_t *row);
+
 /* PFADD of the sessions in args, from its third argument on */
 int rum_store_write_sessions(rum_store_t *s, rum_redis_t *redis,
     rum_window_t *window, rum_row_t *row, rum_args_t *args,

@@ -19,8 +19,10 @@ static int rum_store_cell_key(const rum_store_t *s,
     const rum_window_t *window, uint32_t cell, unsigned char *buf);
 static rum_sent_t *rum_store_find_sent(const rum_store_t *s,
     uint32_t command);
-static int rum_store_refuse_sessions(rum_store_t *s, rum_window_t *window,
-    rum_row_t *row);
+static int rum_store_sessions_key(const rum_store_t *s,
+    const rum_window_t *window, const rum_row_t *row, unsigned char *buf);
+static int rum_store_told(const rum_store_t *s, const unsigned char *key,
+    int len);
 
 
 int
@@ -91,6 +93,39 @@ rum_store_was_refused(const rum_store_t *s, const rum_window_t *window,
 
     len = rum_store_cell_key(s, window, cell, key);
 
+    return rum_store_told(s, key, len);
+}
+
+
+int
+rum_store_refused_sessions(const rum_store_t *s, const rum_window_t *window,
+    const rum_row_t *row)
+{
+    int            len;
+    unsigned char  key[RUM_KEY_MAX];
+
+    if (s->told.used == 0) {
+        return 0;
+    }
+
+    len = rum_store_sessions_key(s, window, row, key);
+
+    return rum_store_told(s, key, len);
+}
+
+
+static int
+rum_store_sessions_key(const rum_store_t *s, const rum_window_t *window,
+    const rum_row_t *row, unsigned char *buf)
+{
+    return rum_store_key(s, window, RUM_KEY_SESSIONS,
+                         rum_intern_text(s->intern, row->value), buf);
+}
+
+
+static int
+rum_store_told(const rum_store_t *s, const unsigned char *key, int len)
+{
     return len > 0 && rum_map_get(&s->told, rum_hash(key, (size_t) len, 0))
                       != RUM_MAP_NONE;
 }
@@ -153,7 +188,10 @@ rum_store_sent(rum_store_t *s, const rum_sent_t *sent)
 int
 rum_store_refused(rum_store_t *s, uint32_t command)
 {
-    rum_sent_t  *sent;
+    int             len;
+    rum_row_t      *row;
+    rum_sent_t     *sent;
+    unsigned char   key[RUM_KEY_MAX];
 
     sent = rum_store_find_sent(s, command);
 
@@ -173,8 +211,12 @@ rum_store_refused(rum_store_t *s, uint32_t command)
         return RUM_OK;
     }
 
-    return rum_store_refuse_sessions(s, sent->window,
-                                     &sent->window->rows[sent->row]);
+    row = &sent->window->rows[sent->row];
+    row->refused = 1;
+
+    len = rum_store_sessions_key(s, sent->window, row, key);
+
+    return len < 0 ? RUM_ERROR : rum_store_refused_key(s, key, (size_t) len);
 }
 
 
@@ -201,20 +243,4 @@ rum_store_find_sent(const rum_store_t *s, uint32_t command)
 
     return low < s->nsent && s->sent[low].command == command ? &s->sent[low]
                                                              : NULL;
-}
-
-
-static int
-rum_store_refuse_sessions(rum_store_t *s, rum_window_t *window,
-    rum_row_t *row)
-{
-    int            len;
-    unsigned char  key[RUM_KEY_MAX];
-
-    row->refused = 1;
-
-    len = rum_store_key(s, window, RUM_KEY_SESSIONS,
-                        rum_intern_text(s->intern, row->value), key);
-
-    return len < 0 ? RUM_ERROR : rum_store_refused_key(s, key, (size_t) len);
 }
