@@ -244,6 +244,7 @@ rum_partition_open(rum_partition_t *p)
     rum_lately_init(&p->speed, p->config);
     rum_lately_init(&p->lists, p->config);
     rum_writers_init(&p->writers, p->seed);
+    rum_writers_init(&p->reread, p->seed);
     rum_map_init(&p->sessions);
     memset(&p->health, 0, sizeof(rum_health_t));
 
@@ -262,6 +263,7 @@ rum_partition_drop(rum_partition_t *p)
 
     rum_store_free(&p->store);
     rum_writers_free(&p->writers);
+    rum_writers_free(&p->reread);
     rum_settle_free(&p->settle);
     rum_lately_free(&p->speed);
     rum_lately_free(&p->lists);

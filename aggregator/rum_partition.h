@@ -79,6 +79,7 @@ typedef struct {
     rum_lately_t          speed;        /* session -> how fast it is */
     rum_lately_t          lists;        /* beacons that listed something */
     rum_writers_t         writers;
+    rum_writers_t         reread;       /* of entries before the checkpoint */
     rum_store_t           store;
     rum_map_t             sessions;     /* hash -> minute it was counted */
 } rum_partition_t;

@@ -3,6 +3,7 @@
  *
  * Entries before the checkpoint are in the rollups already.  They come by
  * only to be remembered: what an event after it replaces may be among them.
+ * What was no new entry then is none now.
  */
 
 #include "rum_record.h"
@@ -31,7 +32,7 @@ rum_partition_record(rum_partition_t *p, const rum_batch_entry_t *entry,
     uint64_t now)
 {
     int            rc;
-    uint64_t       sequence;
+    uint64_t       sequence, *lost, again;
     unsigned       counting;
     rum_str_t      writer;
     rum_event_t   *event;
@@ -54,18 +55,19 @@ rum_partition_record(rum_partition_t *p, const rum_batch_entry_t *entry,
         return counting ? rum_record_reject(p, entry, "id") : RUM_OK;
     }
 
-    if (counting) {
-        rc = rum_writers_see(&p->writers, &writer, sequence,
-                             entry->entry.ms / 1000, &p->health.lost);
+    again = 0;
+    lost = counting ? &p->health.lost : &again;
 
-        if (rc == RUM_DECLINED) {
-            p->health.duplicates++;
-            return RUM_OK;
-        }
+    rc = rum_writers_see(counting ? &p->writers : &p->reread, &writer,
+                         sequence, entry->entry.ms / 1000, lost);
 
-        if (rc != RUM_OK) {
-            return rc;
-        }
+    if (rc == RUM_DECLINED) {
+        p->health.duplicates += counting;
+        return RUM_OK;
+    }
+
+    if (rc != RUM_OK) {
+        return rc;
     }
 
     event = &p->scratch->event;
@@ -79,7 +81,9 @@ rum_partition_record(rum_partition_t *p, const rum_batch_entry_t *entry,
                               entry->e.len, event, &error);
     }
 
-    if (rc == RUM_OK && event->time > now + RUM_RECORD_FUTURE) {
+    /* not by the time of now: reading again decides the same */
+
+    if (rc == RUM_OK && event->time > entry->entry.ms + RUM_RECORD_FUTURE) {
         rc = RUM_ERROR;
         error = "t is in the future";
     }

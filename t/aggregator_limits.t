@@ -175,8 +175,18 @@ sub strange_event {
 my $watch = aggregator(redis => $strange, conf => "flush = 20ms\n"
                        . "rollup = { \"page\", \"country\" }");
 
+# whether an event is from the future, the id of its entry says: who reads it
+# again later must not take it for one that was counted
+
+my $added = int(time - 600) * 1000;
+
+$there->raw('f-1', packed({ t => $added + 86700_000, site => 'shop',
+                            page => '/a' }), $added);
+$there->raw('f-2', packed({ t => $added + 86300_000, site => 'shop',
+                            page => '/f' }), $added + 1);
 $there->add(strange_event('0'));
 ok($there->caught_up, 'an event before somebody writes to keys');
+is($there->health('rejected'), 1, 'one before it was from the future');
 $watch->stop;
 
 my ($sample) = $there->names('error:*');
