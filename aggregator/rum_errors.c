@@ -49,6 +49,7 @@ rum_errors_see(rum_errors_t *e, uint32_t site, uint64_t fingerprint,
     const rum_str_t *browser)
 {
     char          line[16], col[16];
+    unsigned      listed;
     rum_str_t     fields[RUM_ERRORS_FIELDS];
     rum_error_t  *known;
 
@@ -57,11 +58,19 @@ rum_errors_see(rum_errors_t *e, uint32_t site, uint64_t fingerprint,
         return RUM_ERROR;
     }
 
+    listed = known->text != NULL;
+
+    if (!listed && e->nseen == RUM_ERRORS_SEEN) {
+        return RUM_OK;
+    }
+
     known->first = known->first == 0 || time < known->first ? time
                                                             : known->first;
     known->last = time > known->last ? time : known->last;
 
-    if (known->text != NULL || e->nseen == RUM_ERRORS_SEEN) {
+    /* the sample is the first of the last day, and is kept as long as that is */
+
+    if (listed && time / RUM_ERRORS_DAY <= known->time / RUM_ERRORS_DAY) {
         return RUM_OK;
     }
 
@@ -91,7 +100,10 @@ rum_errors_see(rum_errors_t *e, uint32_t site, uint64_t fingerprint,
     }
 
     known->time = time;
-    e->seen[e->nseen++] = (uint32_t) (known - e->errors);
+
+    if (!listed) {
+        e->seen[e->nseen++] = (uint32_t) (known - e->errors);
+    }
 
     return RUM_OK;
 }
@@ -159,6 +171,7 @@ rum_errors_copy(rum_error_t *to, const rum_str_t *fields)
         return RUM_ERROR;
     }
 
+    free(to->text);
     to->text = p;
 
     for (i = 0; i < RUM_ERRORS_FIELDS; i++) {

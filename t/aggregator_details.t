@@ -543,4 +543,50 @@ is($stream->rollup('1d', $today, 'shop', 'host,type', 'requests')
 like($agg->log, qr/a slowest resource in Redis was broken/, 'what was none');
 cmp_ok($redis->command('TTL', $slowest), '>', 0, 'it expires as they do');
 
+
+# ------------------------------------- an entry sent twice, and read again
+
+$agg->stop;
+$redis->command('FLUSHALL');
+$agg->start;
+
+$stream->add({ t => $today * 1000, session => 's', metrics => { lcp => 100 },
+               events => [ { name => 'buy' } ] },
+             writer => 'twice', sequence => 1) for 1 .. 2;
+ok($stream->caught_up, 'an entry comes twice');
+is($stream->health('duplicates'), 1, 'and counts once');
+
+$agg->restart;
+$stream->add({ t => $today * 1000, session => 's',
+               metrics => { lcp => 9000 } });
+ok($stream->caught_up, 'its session gets slower after a restart');
+is_deeply($stream->total('speed', 'conversions'), { good => 0, poor => 1 },
+          'what it bought once moves once');
+is($stream->health('duplicates'), 1, 'no duplicate is counted again');
+
+
+# ----------------------------------------------- an error before midnight
+
+sub error_at {
+    my ($seconds, $page) = @_;
+
+    $stream->add({ t => ($today + $seconds) * 1000, page => $page,
+                   errors => [ { type => 'E', message => 'm' } ] });
+}
+
+$agg->stop;
+$redis->command('FLUSHALL');
+error_at(-1, '/before');
+error_at(1, '/after');
+error_at(2, '/then');
+error_at(-2, '/late');
+is($agg->once, 0, 'an error before and after midnight, in one flush');
+
+my ($night) = $stream->names('error:*');
+
+is($redis->command('HGET', $night, 'page'), '/after',
+   'the sample is the first of the new day');
+is($redis->command('EXPIRETIME', $night), $today + 401 * 86400,
+   'and expires with that day');
+
 finish();
