@@ -37,7 +37,8 @@ static int rum_flush_stored(rum_flush_t *f);
 
 
 int
-rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
+rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now,
+    uint64_t ticks)
 {
     int          rc;
     unsigned     drained;
@@ -48,7 +49,7 @@ rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now)
     f.now = now / 1000;
     f.commands = 0;
 
-    p->store.tick = (uint32_t) f.now;
+    p->store.tick = (uint32_t) (ticks / 1000);
     p->store.nsent = 0;
 
     drained = 0;
@@ -439,9 +440,10 @@ rum_flush_stored(rum_flush_t *f)
         rc = rum_settle_stored(&p->settle);
     }
 
-    if (rc == RUM_OK && f->now >= p->evict_at) {
-        p->evict_at = f->now + (p->store.refusing ? RUM_FLUSH_REFUSED
-                                                  : RUM_FLUSH_EVICT);
+    if (rc == RUM_OK && p->store.tick >= p->evict_at) {
+        p->evict_at = p->store.tick
+                      + (p->store.refusing ? RUM_FLUSH_REFUSED
+                                             : RUM_FLUSH_EVICT);
         rc = rum_store_evict(&p->store);
     }
 

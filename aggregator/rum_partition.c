@@ -146,7 +146,8 @@ rum_partition_take_lease(rum_partition_t *p, rum_redis_t *redis)
                && strcmp(reply->str, p->token) == 0);
 
     snprintf(p->holder, sizeof(p->holder), "%s",
-             reply->type == REDIS_REPLY_STRING ? reply->str : "");
+             reply->type == REDIS_REPLY_STRING && reply->len > 0
+             ? reply->str : "nobody");
     freeReplyObject(reply);
 
     reply = rum_redis_expect(redis, REDIS_REPLY_INTEGER);
@@ -191,6 +192,10 @@ rum_partition_set_lease(rum_partition_t *p, rum_redis_t *redis)
 
     rc = reply->type == REDIS_REPLY_ARRAY ? RUM_OK : RUM_DECLINED;
     freeReplyObject(reply);
+
+    if (rc == RUM_DECLINED) {
+        p->holder[0] = '\0';
+    }
 
     return rc;
 }

@@ -56,7 +56,8 @@ typedef struct {
     unsigned              told:1;       /* that another holds it */
     unsigned              catching_up:1;    /* with what was there when it
                                                was taken over */
-    char                  holder[RUM_TOKEN_MAX];    /* that other */
+    char                  holder[RUM_TOKEN_MAX];    /* that other; empty: not
+                                           known, it has just taken it */
     uint64_t              free_in;      /* ms until its lease expires */
 
     rum_stream_id_t       checkpoint;   /* as Redis has it */
@@ -67,7 +68,7 @@ typedef struct {
 
     uint64_t              flushed;      /* monotonic ms, of the last flush */
     uint64_t              try_at;       /* monotonic ms, for the lease */
-    uint64_t              evict_at;     /* Unix seconds */
+    uint32_t              evict_at;     /* tick of the store */
 
     rum_health_t          health;
     rum_intern_t          intern;
@@ -116,11 +117,11 @@ int rum_partition_pending(const rum_partition_t *p);
 
 /*
  * Stores what was recorded and renews the lease (rum_flush.c); now is Unix
- * ms.  RUM_DECLINED: the lease or the checkpoint is not what it was, and
- * nothing was written.  After anything but RUM_OK the partition is to be
- * dropped.
+ * ms, ticks are monotonic ms.  RUM_DECLINED: the lease or the checkpoint is
+ * not what it was, and nothing was written.  After anything but RUM_OK the
+ * partition is to be dropped.
  */
-int rum_partition_flush(rum_partition_t *p, rum_redis_t *redis,
-    uint64_t now);
+int rum_partition_flush(rum_partition_t *p, rum_redis_t *redis, uint64_t now,
+    uint64_t ticks);
 
 #endif /* RUM_PARTITION_H */

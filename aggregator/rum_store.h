@@ -92,7 +92,7 @@ typedef struct {
     rum_sites_t          *sites;
     rum_intern_t         *intern;
     uint32_t              partition;
-    uint32_t              tick;         /* seconds, for eviction */
+    uint32_t              tick;         /* monotonic seconds, for eviction */
 
     rum_map_t             map;
     rum_window_t        **windows;

@@ -396,6 +396,8 @@ rum_tail_event(yajl_gen gen, const redisReply *e)
 static void
 rum_tail_value(yajl_gen gen, const msgpack_object *o, unsigned depth)
 {
+    int       len;
+    char      text[24];
     uint32_t  i;
 
     if (depth > RUM_TAIL_DEPTH) {
@@ -410,7 +412,9 @@ rum_tail_value(yajl_gen gen, const msgpack_object *o, unsigned depth)
         return;
 
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        yajl_gen_integer(gen, (long long) o->via.u64);
+        len = snprintf(text, sizeof(text), "%llu",
+                       (unsigned long long) o->via.u64);
+        yajl_gen_number(gen, text, (size_t) len);
         return;
 
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:

@@ -353,6 +353,12 @@ rum_worker_held(rum_worker_t *w, rum_partition_t *p, int rc)
                                   ? w->redis.error : "no memory");
     }
 
+    /* another one was faster: the next look tells who */
+
+    if (p->holder[0] == '\0') {
+        return RUM_OK;
+    }
+
     if (!p->told) {
         p->told = 1;
         rum_log(RUM_LOG_INFO, "partition %u: held by %s, waiting",
@@ -642,7 +648,8 @@ rum_worker_flush(rum_worker_t *w, rum_partition_t *p)
         p->catching_up = 0;
     }
 
-    rc = rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME));
+    rc = rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME),
+                             began);
 
     now = rum_worker_ms(CLOCK_MONOTONIC);
     p->flushed = now;
@@ -711,7 +718,8 @@ rum_worker_finish(rum_worker_t *w)
             continue;
         }
 
-        if (rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME))
+        if (rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME),
+                                rum_worker_ms(CLOCK_MONOTONIC))
             != RUM_OK
             || rum_partition_release(p, &w->redis) != RUM_OK)
         {

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -180,6 +181,10 @@ like($lines[1]{entry}, qr/^\d+-\d+$/, 'and the entry');
 is($lines[2]{error}, 'e is not one MessagePack map', 'what is no event');
 is($lines[3]{site}, '(not UTF-8)', 'what is no text');
 
+$stream[0]->raw('x-3', "\x81\xa1t\xcf" . "\xff" x 8);
+($code, $out) = run('tail', '-c', $agg->file, '-n', 1, '--once');
+like($out, qr/"t":18446744073709551615\b/, 'the greatest number');
+
 my $log = tmp('tail.log');
 my $pid = RumTest::spawn($log, $agg->binary, 'tail', '-c', $agg->file,
                          '-n', 0);
@@ -251,5 +256,88 @@ ok($_->caught_up, 'a partition goes on without its owner') for @stream;
 is(beacons($_, '/share'), 300, "partition $_ has all of its events")
     for 0 .. 2;
 is($agg->stop, 0, 'the last one ends well');
+
+
+# ------------------------------------- a lease that another takes meanwhile
+
+sub clients { return $redis->command('CLIENT', 'LIST') }
+
+$redis->command('FLUSHALL');
+$redis->command('CLIENT', 'PAUSE', 600_000, 'WRITE');
+$agg->write_conf(conf => "flush = 20ms\n");
+
+my $rival = IO::Socket::INET->new($redis->address) or die $!;
+
+print $rival "SET rum:{0}:lease rival:1:0 PX 600000\r\n";
+ok(wait_for(sub { clients() =~ / cmd=set / }), 'another one is first');
+$agg->start;
+ok(wait_for(sub { clients() =~ / name=rum-aggregator .* cmd=set / }),
+   'in the time between a look at the lease and taking it');
+$redis->command('CLIENT', 'UNPAUSE');
+ok(wait_for(sub { $agg->log =~ /: held by rival:1:0, waiting/ }),
+   'who it was is said when it is known');
+unlike($agg->log, qr/held by ,/, 'and not before');
+$agg->stop;
+
+
+# --------------------------------------------------- a clock that is set back
+#
+# The system's clock loses an hour, while the time that passes gains 100 s:
+# cells that nothing has touched for a minute are to be loaded again then.
+
+sub loads {
+    my ($n) = $redis->command('INFO', 'commandstats')
+              =~ /^cmdstat_hmget:calls=(\d+)/m;
+
+    return $n || 0;
+}
+
+sub owned { return scalar(() = $agg->log =~ /taken over/g) }
+
+my $so = tmp('clock.so');
+my $set = tmp('clock.set');
+
+spew(tmp('clock.c'), <<"END");
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *ts) {
+    int rc = syscall(SYS_clock_gettime, clock, ts);
+    if (rc == 0 && access("$set", F_OK) == 0)
+        ts->tv_sec += clock == CLOCK_REALTIME ? -3600 : 100;
+    return rc; }
+END
+is(system('cc', '-shared', '-fPIC', '-o', $so, tmp('clock.c')), 0,
+   'a clock that can be set');
+
+$redis->command('FLUSHALL');
+$agg->write_conf(conf => "flush = 20ms\ntimeout = 10m\n");
+
+{
+    local $ENV{LD_PRELOAD} = $so;
+    $agg->start;
+}
+
+for my $page ('/one', '/two', '/one') {
+    $stream[0]->add({ page => $page });
+    ok($stream[0]->caught_up, "$page");
+}
+
+my $loads = loads();
+my $owned = owned();
+
+$stream[0]->add({ page => '/one' });
+ok($stream[0]->caught_up, 'what has been in use');
+is(loads(), $loads, 'is not loaded again');
+spew($set, '');
+$stream[0]->add({ page => '/two' });
+ok($stream[0]->caught_up, 'an event after the clock was set back');
+$stream[0]->add({ page => '/one' });
+ok($stream[0]->caught_up, 'and one of a page that nothing had touched');
+cmp_ok(loads(), '>', $loads, 'which had been dropped from memory');
+is(owned(), $owned, 'by the same owner');
+is(beacons(0, '/one'), 4, 'all are counted');
+$agg->stop;
 
 finish();
