@@ -254,6 +254,10 @@ rum_writers_load(rum_writers_t *w, const rum_str_t *name,
     p = (const char *) value->data;
     last = p + value->len;
 
+    if (name->len == 0 || name->len > RUM_WRITER_MAX) {
+        return RUM_DECLINED;
+    }
+
     p = rum_writer_number(p, last, &highest);
     if (p == NULL || p == last || *p++ != ' ') {
         return RUM_DECLINED;
@@ -266,7 +270,7 @@ rum_writers_load(rum_writers_t *w, const rum_str_t *name,
 
     writer = rum_writers_find(w, name);
     if (writer == NULL) {
-        return RUM_DECLINED;
+        return RUM_ERROR;
     }
 
     writer->highest = highest;

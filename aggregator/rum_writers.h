@@ -56,7 +56,10 @@ void rum_writers_free(rum_writers_t *w);
 int rum_writers_see(rum_writers_t *w, const rum_str_t *name,
     uint64_t sequence, uint64_t time, uint64_t *lost);
 
-/* takes over what Redis holds; RUM_DECLINED if it is not such a value */
+/*
+ * Takes over what Redis holds; RUM_DECLINED if it is not such a name or value,
+ * RUM_ERROR without memory.
+ */
 int rum_writers_load(rum_writers_t *w, const rum_str_t *name,
     const rum_str_t *value);
 

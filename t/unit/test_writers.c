@@ -15,6 +15,29 @@
 static rum_writers_t  writers;
 static uint64_t       lost;
 
+/* ASan has a realloc() of its own, which must not be replaced */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RUM_SANITIZED
+#endif
+#endif
+
+#ifndef RUM_SANITIZED
+
+void *__libc_realloc(void *p, size_t size);
+
+static int            full;
+
+
+void *
+realloc(void *p, size_t size)
+{
+    return full ? NULL : __libc_realloc(p, size);
+}
+
+#endif
+
 
 static int
 setup(void **state)
@@ -257,6 +280,54 @@ what_is_no_value_is_declined(void **state)
 
 
 static void
+what_is_no_name_is_declined(void **state)
+{
+    rum_str_t      name, value;
+    unsigned char  text[RUM_WRITER_MAX + 1];
+
+    (void) state;
+
+    memset(text, 'w', sizeof(text));
+    name.data = text;
+    value = (rum_str_t) rum_string("5 1");
+
+    name.len = 0;
+    assert_int_equal(rum_writers_load(&writers, &name, &value),
+                     RUM_DECLINED);
+
+    name.len = RUM_WRITER_MAX + 1;
+    assert_int_equal(rum_writers_load(&writers, &name, &value),
+                     RUM_DECLINED);
+
+    name.len = RUM_WRITER_MAX;
+    assert_int_equal(rum_writers_load(&writers, &name, &value), RUM_OK);
+}
+
+
+#ifndef RUM_SANITIZED
+
+static void
+without_memory_no_value_is_blamed(void **state)
+{
+    int        rc;
+    rum_str_t  name, value;
+
+    (void) state;
+
+    name = (rum_str_t) rum_string("w");
+    value = (rum_str_t) rum_string("5 1");
+
+    full = 1;
+    rc = rum_writers_load(&writers, &name, &value);
+    full = 0;
+
+    assert_int_equal(rc, RUM_ERROR);
+}
+
+#endif
+
+
+static void
 those_that_are_gone_are_forgotten(void **state)
 {
     char      name[16];
@@ -300,6 +371,12 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_no_value_is_declined, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_name_is_declined, setup,
+                                        teardown),
+#ifndef RUM_SANITIZED
+        cmocka_unit_test_setup_teardown(without_memory_no_value_is_blamed,
+                                        setup, teardown),
+#endif
         cmocka_unit_test_setup_teardown(those_that_are_gone_are_forgotten,
                                         setup, teardown)
     };
