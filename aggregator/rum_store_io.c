@@ -31,6 +31,7 @@ static int rum_store_write_cell(rum_store_t *s, rum_redis_t *redis,
 static int rum_store_expire_sessions(rum_redis_t *redis,
     const rum_window_t *window, rum_row_t *row, const unsigned char *key,
     int len, uint32_t *commands);
+static int rum_store_has_cell(const rum_window_t *window, uint32_t cell);
 static uint64_t rum_store_expiry(const rum_store_t *s,
     const rum_window_t *window);
 static int rum_store_expire(rum_redis_t *redis, uint64_t expiry,
@@ -561,7 +562,9 @@ rum_store_close(rum_store_t *s, rum_redis_t *redis, rum_window_t *window,
     site = s->sites->sites[window->site];
 
     for (cell = 0; cell < rum_site_cells(s->sites, site); cell++) {
-        if (!rum_store_cell_loadable(s, window, cell)) {
+        if (!rum_store_cell_loadable(s, window, cell)
+            || !rum_store_has_cell(window, cell))
+        {
             continue;
         }
 
@@ -579,6 +582,26 @@ rum_store_close(rum_store_t *s, rum_redis_t *redis, rum_window_t *window,
     }
 
     return RUM_OK;
+}
+
+
+/* whether there is a hash of it; all rows are loaded */
+
+static int
+rum_store_has_cell(const rum_window_t *window, uint32_t cell)
+{
+    uint32_t          i;
+    const rum_row_t  *row;
+
+    for (i = 0; i < window->nrows; i++) {
+        row = &window->rows[i];
+
+        if (cell < row->ncells && row->cells[cell].data != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -259,6 +259,28 @@ my $fast = $stream->rollup('total', 0, 'fast', 'all', 'lcp')->{'*'};
 is("$fast->{count}: $fast->{sum}", '1: 5', 'a value is in total at once');
 
 
+# ---------------------------------------------------- what is told to expire
+
+$agg->stop;
+$redis->command('FLUSHALL');
+$redis->command('CONFIG', 'RESETSTAT');
+$agg->write_conf(conf => "flush = 20ms\nrollup = { \"page\" }\n");
+$agg->start;
+
+add($minute, { view => 'p', metrics => { lcp => 1, cls => 1, fcp => 1 } },
+    'a minute with three metrics');
+add($minute + 60000, { view => 'q', metrics => { lcp => 1 } }, 'one with one');
+add($minute + 600000, { view => 'r' }, 'both settle');
+
+my @windows = grep { !/:unsettled$/ } $stream->names('1*');
+my @settled = grep { /:1m:(\d+):/ && $1 * 1000 < $minute + 120000 } @windows;
+my ($expiries) = $redis->command('INFO', 'commandstats')
+                 =~ /^cmdstat_expireat:calls=(\d+)/m;
+
+is($expiries, @windows + @settled,
+   'each key is told once, and once more when it has settled');
+
+
 # ------------------------------------------------- a backlog of eight days
 #
 # Who was away reads by the clock of those days.  All that is read here stays
