@@ -40,20 +40,20 @@ typedef struct {
 
 
 typedef enum {
-    RUM_ITEM_UNSIGNED = 0,
-    RUM_ITEM_NEGATIVE,
-    RUM_ITEM_DOUBLE
-} rum_item_e;
+    RUM_HIST_UNSIGNED = 0,
+    RUM_HIST_NEGATIVE,
+    RUM_HIST_DOUBLE
+} rum_hist_e;
 
 
 typedef struct {
-    rum_item_e               type;
+    rum_hist_e               type;
     union {
         uint64_t             u;
         int64_t              i;
         double               d;
     } value;
-} rum_item_t;
+} rum_hist_t;
 
 
 static int rum_histogram_pack_step(rum_pack_t *p,
@@ -81,47 +81,47 @@ static int rum_histogram_unpack_number(rum_histogram_in_t *in,
 static int rum_histogram_unpack_offset(rum_histogram_in_t *in,
     int32_t *offset);
 static int rum_histogram_unpack_item(rum_histogram_in_t *in,
-    rum_item_t *item);
+    rum_hist_t *item);
 
-static inline rum_item_t rum_item_root(void *user);
-static inline int rum_item_unsigned(void *user, uint64_t value,
-    rum_item_t *item);
-static inline int rum_item_signed(void *user, int64_t value,
-    rum_item_t *item);
-static inline int rum_item_double(void *user, double value,
-    rum_item_t *item);
+static inline rum_hist_t rum_hist_root(void *user);
+static inline int rum_hist_unsigned(void *user, uint64_t value,
+    rum_hist_t *item);
+static inline int rum_hist_signed(void *user, int64_t value,
+    rum_hist_t *item);
+static inline int rum_hist_double(void *user, double value,
+    rum_hist_t *item);
 
 
 /*
- * msgpack-c's parser calls rum_item_TYPE().  Numbers of one kind share a
+ * msgpack-c's parser calls rum_hist_TYPE().  Numbers of one kind share a
  * function; what is not a number is refused.
  */
 
-#define rum_item_uint8         rum_item_unsigned
-#define rum_item_uint16        rum_item_unsigned
-#define rum_item_uint32        rum_item_unsigned
-#define rum_item_uint64        rum_item_unsigned
-#define rum_item_int8          rum_item_signed
-#define rum_item_int16         rum_item_signed
-#define rum_item_int32         rum_item_signed
-#define rum_item_int64         rum_item_signed
-#define rum_item_float         rum_item_double
+#define rum_hist_uint8         rum_hist_unsigned
+#define rum_hist_uint16        rum_hist_unsigned
+#define rum_hist_uint32        rum_hist_unsigned
+#define rum_hist_uint64        rum_hist_unsigned
+#define rum_hist_int8          rum_hist_signed
+#define rum_hist_int16         rum_hist_signed
+#define rum_hist_int32         rum_hist_signed
+#define rum_hist_int64         rum_hist_signed
+#define rum_hist_float         rum_hist_double
 
-#define rum_item_nil(user, item)                     RUM_ERROR
-#define rum_item_false(user, item)                   RUM_ERROR
-#define rum_item_true(user, item)                    RUM_ERROR
-#define rum_item_str(user, base, pos, len, item)     RUM_ERROR
-#define rum_item_bin(user, base, pos, len, item)     RUM_ERROR
-#define rum_item_ext(user, base, pos, len, item)     RUM_ERROR
-#define rum_item_array(user, n, item)                RUM_ERROR
-#define rum_item_array_item(user, array, item)       RUM_ERROR
-#define rum_item_map(user, n, item)                  RUM_ERROR
-#define rum_item_map_item(user, map, key, item)      RUM_ERROR
+#define rum_hist_nil(user, item)                     RUM_ERROR
+#define rum_hist_false(user, item)                   RUM_ERROR
+#define rum_hist_true(user, item)                    RUM_ERROR
+#define rum_hist_str(user, base, pos, len, item)     RUM_ERROR
+#define rum_hist_bin(user, base, pos, len, item)     RUM_ERROR
+#define rum_hist_ext(user, base, pos, len, item)     RUM_ERROR
+#define rum_hist_array(user, n, item)                RUM_ERROR
+#define rum_hist_array_item(user, array, item)       RUM_ERROR
+#define rum_hist_map(user, n, item)                  RUM_ERROR
+#define rum_hist_map_item(user, map, key, item)      RUM_ERROR
 
 #define msgpack_unpack_struct(name)     struct rum_parse ## name
 #define msgpack_unpack_func(ret, name)  static inline ret rum_parse ## name
-#define msgpack_unpack_callback(name)   rum_item ## name
-#define msgpack_unpack_object           rum_item_t
+#define msgpack_unpack_callback(name)   rum_hist ## name
+#define msgpack_unpack_object           rum_hist_t
 #define msgpack_unpack_user             void *
 
 #include <msgpack/unpack_template.h>
@@ -346,7 +346,7 @@ static int
 rum_histogram_unpack_head(rum_histogram_in_t *in, uint32_t *n)
 {
     uint64_t    version;
-    rum_item_t  scale;
+    rum_hist_t  scale;
 
     if (rum_histogram_unpack_array(in, n) != RUM_OK || *n < 9 || *n > 10) {
         return RUM_ERROR;
@@ -359,12 +359,12 @@ rum_histogram_unpack_head(rum_histogram_in_t *in, uint32_t *n)
     }
 
     if (rum_histogram_unpack_item(in, &scale) != RUM_OK
-        || scale.type == RUM_ITEM_DOUBLE)
+        || scale.type == RUM_HIST_DOUBLE)
     {
         return RUM_ERROR;
     }
 
-    return (scale.type == RUM_ITEM_UNSIGNED
+    return (scale.type == RUM_HIST_UNSIGNED
             && scale.value.u == RUM_HISTOGRAM_SCALE) ? RUM_OK : RUM_DECLINED;
 }
 
@@ -578,7 +578,7 @@ static int
 rum_histogram_unpack_count(rum_histogram_in_t *in, uint64_t *count)
 {
     uint16_t              value;
-    rum_item_t            item;
+    rum_hist_t            item;
     const unsigned char  *p;
 
     p = in->pos;
@@ -603,7 +603,7 @@ rum_histogram_unpack_count(rum_histogram_in_t *in, uint64_t *count)
     }
 
     if (rum_histogram_unpack_item(in, &item) != RUM_OK
-        || item.type != RUM_ITEM_UNSIGNED
+        || item.type != RUM_HIST_UNSIGNED
         || item.value.u > RUM_HISTOGRAM_COUNT_MAX)
     {
         return RUM_ERROR;
@@ -620,7 +620,7 @@ rum_histogram_unpack_sum(rum_histogram_in_t *in, int64_t *sum)
 {
     double      value;
     int64_t     unit, units;
-    rum_item_t  item;
+    rum_hist_t  item;
 
     if (rum_histogram_unpack_item(in, &item) != RUM_OK) {
         return RUM_ERROR;
@@ -628,7 +628,7 @@ rum_histogram_unpack_sum(rum_histogram_in_t *in, int64_t *sum)
 
     unit = (int64_t) RUM_SUM_UNIT;
 
-    if (item.type == RUM_ITEM_UNSIGNED) {
+    if (item.type == RUM_HIST_UNSIGNED) {
         *sum = (item.value.u > (uint64_t) (INT64_MAX / unit))
                ? INT64_MAX : (int64_t) item.value.u * unit;
 
@@ -637,7 +637,7 @@ rum_histogram_unpack_sum(rum_histogram_in_t *in, int64_t *sum)
 
     value = item.value.d;
 
-    if (item.type != RUM_ITEM_DOUBLE
+    if (item.type != RUM_HIST_DOUBLE
         || !(value >= 0 && value <= (double) UINT64_MAX))
     {
         return RUM_ERROR;
@@ -659,15 +659,15 @@ static int
 rum_histogram_unpack_number(rum_histogram_in_t *in, double *number)
 {
     double      value;
-    rum_item_t  item;
+    rum_hist_t  item;
 
     if (rum_histogram_unpack_item(in, &item) != RUM_OK
-        || item.type == RUM_ITEM_NEGATIVE)
+        || item.type == RUM_HIST_NEGATIVE)
     {
         return RUM_ERROR;
     }
 
-    value = (item.type == RUM_ITEM_DOUBLE) ? item.value.d
+    value = (item.type == RUM_HIST_DOUBLE) ? item.value.d
                                            : (double) item.value.u;
 
     if (!(value >= 0 && value <= RUM_HISTOGRAM_MAX)) {
@@ -683,14 +683,14 @@ rum_histogram_unpack_number(rum_histogram_in_t *in, double *number)
 static int
 rum_histogram_unpack_offset(rum_histogram_in_t *in, int32_t *offset)
 {
-    rum_item_t  item;
+    rum_hist_t  item;
 
     if (rum_histogram_unpack_item(in, &item) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    if ((item.type == RUM_ITEM_UNSIGNED && item.value.u <= RUM_HISTOGRAM_LAST)
-        || (item.type == RUM_ITEM_NEGATIVE
+    if ((item.type == RUM_HIST_UNSIGNED && item.value.u <= RUM_HISTOGRAM_LAST)
+        || (item.type == RUM_HIST_NEGATIVE
             && item.value.i >= RUM_HISTOGRAM_FIRST))
     {
         *offset = (int32_t) item.value.i;
@@ -704,7 +704,7 @@ rum_histogram_unpack_offset(rum_histogram_in_t *in, int32_t *offset)
 /* a number of any kind */
 
 static int
-rum_histogram_unpack_item(rum_histogram_in_t *in, rum_item_t *item)
+rum_histogram_unpack_item(rum_histogram_in_t *in, rum_hist_t *item)
 {
     size_t                    used;
     struct rum_parse_context  ctx;
@@ -727,23 +727,23 @@ rum_histogram_unpack_item(rum_histogram_in_t *in, rum_item_t *item)
 }
 
 
-static inline rum_item_t
-rum_item_root(void *user)
+static inline rum_hist_t
+rum_hist_root(void *user)
 {
-    rum_item_t  item;
+    rum_hist_t  item;
 
     (void) user;
-    memset(&item, 0, sizeof(rum_item_t));
+    memset(&item, 0, sizeof(rum_hist_t));
 
     return item;
 }
 
 
 static inline int
-rum_item_unsigned(void *user, uint64_t value, rum_item_t *item)
+rum_hist_unsigned(void *user, uint64_t value, rum_hist_t *item)
 {
     (void) user;
-    item->type = RUM_ITEM_UNSIGNED;
+    item->type = RUM_HIST_UNSIGNED;
     item->value.u = value;
 
     return RUM_OK;
@@ -751,10 +751,10 @@ rum_item_unsigned(void *user, uint64_t value, rum_item_t *item)
 
 
 static inline int
-rum_item_signed(void *user, int64_t value, rum_item_t *item)
+rum_hist_signed(void *user, int64_t value, rum_hist_t *item)
 {
     (void) user;
-    item->type = (value < 0) ? RUM_ITEM_NEGATIVE : RUM_ITEM_UNSIGNED;
+    item->type = (value < 0) ? RUM_HIST_NEGATIVE : RUM_HIST_UNSIGNED;
     item->value.i = value;
 
     return RUM_OK;
@@ -762,10 +762,10 @@ rum_item_signed(void *user, int64_t value, rum_item_t *item)
 
 
 static inline int
-rum_item_double(void *user, double value, rum_item_t *item)
+rum_hist_double(void *user, double value, rum_hist_t *item)
 {
     (void) user;
-    item->type = RUM_ITEM_DOUBLE;
+    item->type = RUM_HIST_DOUBLE;
     item->value.d = value;
 
     return RUM_OK;

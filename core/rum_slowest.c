@@ -16,17 +16,17 @@
 
 
 typedef enum {
-    RUM_ITEM_NUMBER = 0,
-    RUM_ITEM_STR,
-    RUM_ITEM_ARRAY
-} rum_item_e;
+    RUM_SLOW_NUMBER = 0,
+    RUM_SLOW_STR,
+    RUM_SLOW_ARRAY
+} rum_slow_e;
 
 
 typedef struct {
-    rum_item_e            type;
+    rum_slow_e            type;
     double                number;
     rum_str_t             str;
-} rum_item_t;
+} rum_slow_t;
 
 
 typedef struct {
@@ -35,41 +35,41 @@ typedef struct {
 } rum_slowest_in_t;
 
 
-static inline rum_item_t rum_item_root(rum_slowest_in_t **in);
-static inline int rum_item_unsigned(rum_slowest_in_t **in, uint64_t value,
-    rum_item_t *item);
-static inline int rum_item_double(rum_slowest_in_t **in, double value,
-    rum_item_t *item);
-static inline int rum_item_str(rum_slowest_in_t **in, const char *base,
-    const char *pos, uint32_t len, rum_item_t *item);
-static inline int rum_item_array(rum_slowest_in_t **in, uint32_t n,
-    rum_item_t *item);
-static inline int rum_item_array_item(rum_slowest_in_t **in,
-    rum_item_t *array, rum_item_t item);
+static inline rum_slow_t rum_slow_root(rum_slowest_in_t **in);
+static inline int rum_slow_unsigned(rum_slowest_in_t **in, uint64_t value,
+    rum_slow_t *item);
+static inline int rum_slow_double(rum_slowest_in_t **in, double value,
+    rum_slow_t *item);
+static inline int rum_slow_str(rum_slowest_in_t **in, const char *base,
+    const char *pos, uint32_t len, rum_slow_t *item);
+static inline int rum_slow_array(rum_slowest_in_t **in, uint32_t n,
+    rum_slow_t *item);
+static inline int rum_slow_array_item(rum_slowest_in_t **in,
+    rum_slow_t *array, rum_slow_t item);
 
 
-#define rum_item_uint8         rum_item_unsigned
-#define rum_item_uint16        rum_item_unsigned
-#define rum_item_uint32        rum_item_unsigned
-#define rum_item_uint64        rum_item_unsigned
-#define rum_item_float         rum_item_double
+#define rum_slow_uint8         rum_slow_unsigned
+#define rum_slow_uint16        rum_slow_unsigned
+#define rum_slow_uint32        rum_slow_unsigned
+#define rum_slow_uint64        rum_slow_unsigned
+#define rum_slow_float         rum_slow_double
 
-#define rum_item_int8(in, value, item)               RUM_ERROR
-#define rum_item_int16(in, value, item)              RUM_ERROR
-#define rum_item_int32(in, value, item)              RUM_ERROR
-#define rum_item_int64(in, value, item)              RUM_ERROR
-#define rum_item_nil(in, item)                       RUM_ERROR
-#define rum_item_false(in, item)                     RUM_ERROR
-#define rum_item_true(in, item)                      RUM_ERROR
-#define rum_item_bin(in, base, pos, len, item)       RUM_ERROR
-#define rum_item_ext(in, base, pos, len, item)       RUM_ERROR
-#define rum_item_map(in, n, item)                    RUM_ERROR
-#define rum_item_map_item(in, map, key, item)        RUM_ERROR
+#define rum_slow_int8(in, value, item)               RUM_ERROR
+#define rum_slow_int16(in, value, item)              RUM_ERROR
+#define rum_slow_int32(in, value, item)              RUM_ERROR
+#define rum_slow_int64(in, value, item)              RUM_ERROR
+#define rum_slow_nil(in, item)                       RUM_ERROR
+#define rum_slow_false(in, item)                     RUM_ERROR
+#define rum_slow_true(in, item)                      RUM_ERROR
+#define rum_slow_bin(in, base, pos, len, item)       RUM_ERROR
+#define rum_slow_ext(in, base, pos, len, item)       RUM_ERROR
+#define rum_slow_map(in, n, item)                    RUM_ERROR
+#define rum_slow_map_item(in, map, key, item)        RUM_ERROR
 
 #define msgpack_unpack_struct(name)     struct rum_parse ## name
 #define msgpack_unpack_func(ret, name)  static inline ret rum_parse ## name
-#define msgpack_unpack_callback(name)   rum_item ## name
-#define msgpack_unpack_object           rum_item_t
+#define msgpack_unpack_callback(name)   rum_slow ## name
+#define msgpack_unpack_object           rum_slow_t
 #define msgpack_unpack_user             rum_slowest_in_t *
 
 #include <msgpack/unpack_template.h>
@@ -136,31 +136,31 @@ rum_slowest_decode(rum_slowest_t *slowest, const rum_str_t *packed)
 }
 
 
-static inline rum_item_t
-rum_item_root(rum_slowest_in_t **in)
+static inline rum_slow_t
+rum_slow_root(rum_slowest_in_t **in)
 {
-    rum_item_t  item;
+    rum_slow_t  item;
 
     (void) in;
-    memset(&item, 0, sizeof(rum_item_t));
+    memset(&item, 0, sizeof(rum_slow_t));
 
     return item;
 }
 
 
 static inline int
-rum_item_unsigned(rum_slowest_in_t **in, uint64_t value, rum_item_t *item)
+rum_slow_unsigned(rum_slowest_in_t **in, uint64_t value, rum_slow_t *item)
 {
-    return rum_item_double(in, (double) value, item);
+    return rum_slow_double(in, (double) value, item);
 }
 
 
 static inline int
-rum_item_double(rum_slowest_in_t **in, double value, rum_item_t *item)
+rum_slow_double(rum_slowest_in_t **in, double value, rum_slow_t *item)
 {
     (void) in;
 
-    item->type = RUM_ITEM_NUMBER;
+    item->type = RUM_SLOW_NUMBER;
     item->number = value;
 
     return RUM_OK;
@@ -168,13 +168,13 @@ rum_item_double(rum_slowest_in_t **in, double value, rum_item_t *item)
 
 
 static inline int
-rum_item_str(rum_slowest_in_t **in, const char *base, const char *pos,
-    uint32_t len, rum_item_t *item)
+rum_slow_str(rum_slowest_in_t **in, const char *base, const char *pos,
+    uint32_t len, rum_slow_t *item)
 {
     (void) in;
     (void) base;
 
-    item->type = RUM_ITEM_STR;
+    item->type = RUM_SLOW_STR;
     item->str.data = (unsigned char *) pos;
     item->str.len = len;
 
@@ -185,20 +185,20 @@ rum_item_str(rum_slowest_in_t **in, const char *base, const char *pos,
 /* the parser itself refuses one in another: its stack has one place */
 
 static inline int
-rum_item_array(rum_slowest_in_t **in, uint32_t n, rum_item_t *item)
+rum_slow_array(rum_slowest_in_t **in, uint32_t n, rum_slow_t *item)
 {
     (void) in;
     (void) n;
 
-    item->type = RUM_ITEM_ARRAY;
+    item->type = RUM_SLOW_ARRAY;
 
     return RUM_OK;
 }
 
 
 static inline int
-rum_item_array_item(rum_slowest_in_t **user, rum_item_t *array,
-    rum_item_t item)
+rum_slow_array_item(rum_slowest_in_t **user, rum_slow_t *array,
+    rum_slow_t item)
 {
     rum_slowest_in_t  *in;
 
@@ -208,7 +208,7 @@ rum_item_array_item(rum_slowest_in_t **user, rum_item_t *array,
     switch (in->n++) {
 
     case 0:
-        if (item.type != RUM_ITEM_NUMBER || !isfinite(item.number)
+        if (item.type != RUM_SLOW_NUMBER || !isfinite(item.number)
             || item.number < 0)
         {
             return RUM_ERROR;
@@ -218,7 +218,7 @@ rum_item_array_item(rum_slowest_in_t **user, rum_item_t *array,
         return RUM_OK;
 
     case 1:
-        if (item.type != RUM_ITEM_STR || item.str.len == 0
+        if (item.type != RUM_SLOW_STR || item.str.len == 0
             || item.str.len > RUM_SLOWEST_URL)
         {
             return RUM_ERROR;
