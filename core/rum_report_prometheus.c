@@ -179,13 +179,14 @@ rum_prom_begin(rum_prom_t *prom, const rum_report_t *report,
 
 /*
  * [a-zA-Z_][a-zA-Z0-9_]*, and not one of the names that are ours or already
- * taken: "_" is appended then.
+ * taken: "_" is appended then.  What begins with "__" is Prometheus's own: one
+ * "_" is left of those.
  */
 
 static void
 rum_prom_label_name(rum_prom_t *prom, unsigned n, const rum_str_t *dimension)
 {
-    size_t         i, len;
+    size_t         i, k, len;
     rum_str_t     *name;
     unsigned char  c, *p;
 
@@ -193,21 +194,22 @@ rum_prom_label_name(rum_prom_t *prom, unsigned n, const rum_str_t *dimension)
     p = prom->label_names[n];
     len = dimension->len < RUM_LEN_NAME ? dimension->len : RUM_LEN_NAME;
 
-    for (i = 0; i < len; i++) {
+    for (i = 0, k = 0; i < len; i++) {
         c = dimension->data[i];
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9' && i > 0))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9' && k > 0)))
         {
-            p[i] = c;
+            c = '_';
+        }
 
-        } else {
-            p[i] = '_';
+        if (c != '_' || k != 1 || p[0] != '_') {
+            p[k++] = c;
         }
     }
 
     name->data = p;
-    name->len = len;
+    name->len = k;
 
     if (rum_str_is(name, "site") || rum_str_is(name, "le")
         || rum_str_is(name, "rating") || rum_str_is(name, "metric")

@@ -8,6 +8,7 @@
 static void prometheus_buckets_are_exact_counts(void **state);
 static void prometheus_labels_are_escaped(void **state);
 static void prometheus_labels_a_pair(void **state);
+static void prometheus_has_labels_of_its_own(void **state);
 static void prometheus_keeps_the_lines_of_a_name_together(void **state);
 
 
@@ -123,6 +124,52 @@ prometheus_labels_a_pair(void **state)
 
 
 static void
+prometheus_has_labels_of_its_own(void **state)
+{
+    size_t              i;
+    double              v = 1;
+    rum_text_t          text;
+    rum_query_t         q;
+    rum_report_t       *report;
+    rum_report_info_t   info;
+
+    static const char  *names[][2] = {
+        { "__name__", "{site=\"s\",_name__=\"a\"} 1\n" },
+        { "___x", "{site=\"s\",_x=\"a\"} 1\n" },
+        { "-_x", "{site=\"s\",_x=\"a\"} 1\n" },
+        { "--", "{site=\"s\",_=\"a\"} 1\n" },
+        { "_x__", "{site=\"s\",_x__=\"a\"} 1\n" },
+        { "0x", "{site=\"s\",_x=\"a\"} 1\n" },
+        { "__a,_a", "{site=\"s\",_a=\"a\",_a_=\"b\"} 1\n" }
+    };
+
+    char                query[64];
+
+    (void) state;
+
+    memset(&info, 0, sizeof(info));
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(query, sizeof(query), "format=prometheus&site=s&by=%s",
+                 names[i][0]);
+
+        report = report_of(&q, query, "cls");
+        add(report, 0, strchr(query, ',') != NULL ? "a,b" : "a", &v, 1, "cls");
+
+        prometheus_of(report, &info, &text);
+
+        if (strstr((char *) text.data, names[i][1]) == NULL) {
+            print_error("%s: %.*s\n", names[i][0], (int) text.len, text.data);
+            fail();
+        }
+
+        rum_text_free(&text);
+        rum_report_destroy(report);
+    }
+}
+
+
+static void
 prometheus_keeps_the_lines_of_a_name_together(void **state)
 {
     char              *text_of, *first;
@@ -193,6 +240,7 @@ main(void)
         cmocka_unit_test(prometheus_buckets_are_exact_counts),
         cmocka_unit_test(prometheus_labels_are_escaped),
         cmocka_unit_test(prometheus_labels_a_pair),
+        cmocka_unit_test(prometheus_has_labels_of_its_own),
         cmocka_unit_test(prometheus_keeps_the_lines_of_a_name_together)
     };
 
