@@ -194,7 +194,8 @@ ngx_http_rum_stats_init_process(ngx_cycle_t *cycle, ngx_shm_zone_t *zone)
 
 /*
  * An owner that is no more and did not leave its slot died with what its ring
- * held.
+ * held.  This process has no slot yet: one with its number is a dead one's,
+ * which had the number before.
  */
 
 static void
@@ -206,9 +207,14 @@ ngx_http_rum_stats_bury(ngx_cycle_t *cycle, ngx_http_rum_stats_slot_t *slot)
 
     pid = slot->pid;
 
-    if (pid == 0 || kill((ngx_pid_t) pid, 0) != -1
-        || ngx_errno != NGX_ESRCH
-        || !ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid))
+    if (pid == 0) {
+        return;
+    }
+
+    if ((ngx_pid_t) pid != ngx_pid
+        && (kill((ngx_pid_t) pid, 0) != -1 || ngx_errno != NGX_ESRCH
+            || !ngx_atomic_cmp_set(&slot->pid, pid,
+                                   (ngx_atomic_uint_t) ngx_pid)))
     {
         return;
     }

@@ -360,4 +360,49 @@ sub successor {
     is(figures($nginx)->{events}{lost_crash}, 4, 'but nothing was lost');
 }
 
+
+# a killed worker whose successor has its number
+
+SKIP: {
+    my $next = '/proc/sys/kernel/ns_last_pid';
+    my $lost = 0;
+    my ($fake, $nginx, $again);
+
+    skip 'process ids cannot be chosen here', 2 unless -w $next;
+
+    $fake = fake_redis(sub {
+        my ($conn, $mode, @command) = @_;
+
+        return uc $command[0] eq 'XADD' ? undef : $conn->ok(@command);
+    });
+    $nginx = nginx(redis => $fake, server => $server,
+                   redis_options => 'timeout=60s');
+
+    # somebody else may be faster
+
+    for (1 .. 30) {
+        my ($worker) = $nginx->workers;
+
+        $nginx->beacon('/rum');
+        wait_for(sub { (figures($nginx)->{ring}{at_risk} // 0) > 0 });
+        $lost++;
+
+        kill 'STOP', $nginx->pid;
+        kill 'KILL', $worker;
+        wait_for(sub { slurp("/proc/$worker/stat") =~ /\) Z / });
+        spew($next, $worker - 1);
+        kill 'CONT', $nginx->pid;
+
+        wait_for(sub { figures($nginx)->{beacons} });
+        ($again) = grep { $_ == $worker } $nginx->workers;
+        last if $again;
+    }
+
+    skip 'no process id came again', 2 unless $again;
+
+    ok(wait_for(sub { figures($nginx)->{events}{lost_crash} == $lost }),
+       'what it held is counted as lost');
+    is(figures($nginx)->{ring}{events}, 0, 'and in no ring any more');
+}
+
 finish();
