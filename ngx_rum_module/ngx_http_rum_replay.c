@@ -32,6 +32,8 @@ typedef struct {
     ngx_connection_t              dummy;
     u_char                       *chunk;
     ngx_msec_t                    looked;       /* when */
+    ngx_uint_t                    skipped;      /* files, in this look */
+    ngx_uint_t                    unreadable;   /* files, and said so */
 
     unsigned                      adopted:1;    /* there may be more */
 } ngx_http_rum_replay_t;
@@ -46,6 +48,8 @@ static int ngx_http_rum_replay_cmp(const ngx_http_rum_replay_found_t *one,
 static ngx_uint_t ngx_http_rum_replay_named(const char *name);
 static ngx_int_t ngx_http_rum_replay_adopt(ngx_http_rum_replay_t *s,
     const char *name);
+static void ngx_http_rum_replay_skip(ngx_http_rum_replay_t *s,
+    const char *what);
 static void ngx_http_rum_replay_chunk(ngx_http_rum_replay_t *s);
 static void ngx_http_rum_replay_acknowledged(ngx_http_rum_waiter_t *waiter);
 static void ngx_http_rum_replay_done(ngx_http_rum_replay_t *s, int rc);
@@ -150,6 +154,7 @@ ngx_http_rum_replay_look(ngx_http_rum_replay_t *s)
 
     s->looked = ngx_current_msec;
     s->adopted = 0;
+    s->skipped = 0;
 
     ngx_http_rum_spool_settle();
 
@@ -167,6 +172,13 @@ ngx_http_rum_replay_look(ngx_http_rum_replay_t *s)
              && ngx_http_rum_replay_adopt(s, file.name) != NGX_OK);
 
     s->adopted = (s->in.fd != NGX_INVALID_FILE);
+
+    if (rc == NGX_DONE) {
+        /* this one has seen all of them */
+        s->unreadable = s->skipped;
+    }
+
+    ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_UNREADABLE, s->unreadable);
     ngx_http_rum_spool_measured(total);
 }
 
@@ -263,6 +275,7 @@ static ngx_int_t
 ngx_http_rum_replay_adopt(ngx_http_rum_replay_t *s, const char *name)
 {
     u_char       head[RUM_SPOOL_HEAD_LEN];
+    ssize_t      n;
     ngx_fd_t     fd;
     struct stat  st;
 
@@ -273,14 +286,33 @@ ngx_http_rum_replay_adopt(ngx_http_rum_replay_t *s, const char *name)
     fd = open((char *) s->in.name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
 
     if (fd == -1) {
+        if (ngx_errno != NGX_ENOENT) {
+            ngx_http_rum_replay_skip(s, "open()");
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
+        if (ngx_errno != NGX_EAGAIN) {
+            ngx_http_rum_replay_skip(s, "flock()");
+        }
+
+        (void) close(fd);
+        return NGX_DECLINED;
+    }
+
+    n = pread(fd, head, RUM_SPOOL_HEAD_LEN, 0);
+
+    if (n == -1 || fstat(fd, &st) == -1) {
+        ngx_http_rum_replay_skip(s, n == -1 ? "pread()" : "fstat()");
+        (void) close(fd);
         return NGX_DECLINED;
     }
 
     /* it may have been replayed and deleted before the lock was had */
 
-    if (flock(fd, LOCK_EX|LOCK_NB) == -1
-        || fstat(fd, &st) == -1 || st.st_nlink == 0)
-    {
+    if (st.st_nlink == 0) {
         (void) close(fd);
         return NGX_DECLINED;
     }
@@ -288,7 +320,7 @@ ngx_http_rum_replay_adopt(ngx_http_rum_replay_t *s, const char *name)
     s->in.fd = fd;
     s->in.offset = RUM_SPOOL_HEAD_LEN;
 
-    if (pread(fd, head, RUM_SPOOL_HEAD_LEN, 0) != RUM_SPOOL_HEAD_LEN) {
+    if (n != RUM_SPOOL_HEAD_LEN) {
         /* killed before the first record */
         ngx_http_rum_replay_done(s, st.st_size == 0 ? RUM_OK : RUM_FULL);
         return NGX_DECLINED;
@@ -304,6 +336,32 @@ ngx_http_rum_replay_adopt(ngx_http_rum_replay_t *s, const char *name)
                   (off_t) st.st_size);
 
     return NGX_OK;
+}
+
+
+/*
+ * A file that cannot be read is left for people to look at, and the others go
+ * on.  It comes up again with each look: only one more than before is news.
+ */
+
+static void
+ngx_http_rum_replay_skip(ngx_http_rum_replay_t *s, const char *what)
+{
+    ngx_err_t  err;
+
+    err = ngx_errno;
+
+    if (++s->skipped <= s->unreadable) {
+        return;
+    }
+
+    s->unreadable = s->skipped;
+
+    ngx_http_rum_stats_add(NGX_HTTP_RUM_SPOOL_ERRORS, 1);
+
+    ngx_log_error(NGX_LOG_CRIT, s->log, err,
+                  "rum spool: %s of \"%s\" failed, it is not replayed",
+                  what, s->in.name);
 }
 
 

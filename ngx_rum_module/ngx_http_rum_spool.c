@@ -154,6 +154,7 @@ ngx_http_rum_spool_exit_process(void)
     ngx_http_rum_replay_exit_process();
 
     ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_BYTES, 0);
+    ngx_http_rum_stats_set(NGX_HTTP_RUM_SPOOL_UNREADABLE, 0);
     s->conf = NULL;
 }
 

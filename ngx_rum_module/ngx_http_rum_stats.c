@@ -9,7 +9,7 @@
  * A reload after a package upgrade may bring new code to an old zone of the
  * same size; a zone of another layout is left and begun anew.
  */
-#define NGX_HTTP_RUM_STATS_LAYOUT  3
+#define NGX_HTTP_RUM_STATS_LAYOUT  4
 #define NGX_HTTP_RUM_STATS_SLOTS   128
 
 
@@ -88,6 +88,7 @@ static const ngx_http_rum_stats_name_t
     { rum_string("ring"), rum_string("high_water") },
     { rum_string("spool"), rum_string("bytes") },
     { rum_string("spool"), rum_string("high_water") },
+    { rum_string("spool"), rum_string("unreadable") },
     { rum_string("geoip"), rum_string("built") }
 };
 
@@ -245,6 +246,7 @@ ngx_http_rum_stats_exit_process(void)
     /* what it knew of files is out of date from now on */
 
     ngx_http_rum_stats_slot->figures[NGX_HTTP_RUM_SPOOL_BYTES] = 0;
+    ngx_http_rum_stats_slot->figures[NGX_HTTP_RUM_SPOOL_UNREADABLE] = 0;
     ngx_http_rum_stats_slot->figures[NGX_HTTP_RUM_GEOIP_BUILT] = 0;
 
     (void) ngx_atomic_cmp_set(&ngx_http_rum_stats_slot->pid,
@@ -369,7 +371,8 @@ ngx_http_rum_stats_collect(rum_report_figure_t *figures)
             value = slots[k].figures[i];
 
             if (i == NGX_HTTP_RUM_RING_HIGH || i == NGX_HTTP_RUM_SPOOL_BYTES
-                || i == NGX_HTTP_RUM_SPOOL_HIGH)
+                || i == NGX_HTTP_RUM_SPOOL_HIGH
+                || i == NGX_HTTP_RUM_SPOOL_UNREADABLE)
             {
                 sum = ngx_max(sum, value);
 

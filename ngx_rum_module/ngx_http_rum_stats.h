@@ -63,6 +63,7 @@ typedef enum {
     NGX_HTTP_RUM_RING_HIGH,             /* most bytes ever in one ring */
     NGX_HTTP_RUM_SPOOL_BYTES,           /* of all files, as seen last */
     NGX_HTTP_RUM_SPOOL_HIGH,
+    NGX_HTTP_RUM_SPOOL_UNREADABLE,      /* files that are left where they are */
     NGX_HTTP_RUM_GEOIP_BUILT,           /* Unix time of the oldest database */
     NGX_HTTP_RUM_FIGURE_LAST
 } ngx_http_rum_figure_e;

@@ -382,6 +382,71 @@ END
 }
 
 
+# -------------------------------------------------- files that cannot be read
+
+{
+    my $redis = redis();
+    my $dir = folder();
+    my ($nginx, $so, @files);
+
+    # root may read anything
+    $so = tmp('unreadable.so');
+    spew(tmp('unreadable.c'), <<'END');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/types.h>
+int open64(const char *name, int flags, ...) {
+    va_list args; int mode;
+    if (strstr(name, "/closed.spool")) { errno = EACCES; return -1; }
+    va_start(args, flags); mode = va_arg(args, int); va_end(args);
+    return ((int (*)(const char *, int, ...))
+            dlsym(RTLD_NEXT, "open64"))(name, flags, mode); }
+ssize_t pread64(int fd, void *buf, size_t n, off64_t at) {
+    char link[64], name[512] = "";
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (readlink(link, name, sizeof(name) - 1) > 0
+        && strstr(name, "/broken.spool")) { errno = EIO; return -1; }
+    return ((ssize_t (*)(int, void *, size_t, off64_t))
+            dlsym(RTLD_NEXT, "pread64"))(fd, buf, n, at); }
+END
+    is(system('cc', '-shared', '-fPIC', '-o', $so, tmp('unreadable.c'),
+              '-ldl'), 0, 'a disk with two such files');
+
+    @files = map { "$dir/$_.spool" } qw(broken closed);
+    spew($_, 'whatever') for @files;
+    utime 1e9, 1e9, @files;
+
+    {
+        local $ENV{LD_PRELOAD} = $so;
+        $nginx = server($redis, $dir);
+    }
+
+    $redis->stop;
+    is(post($nginx, '/stored', 5), '204 x 5', 'five events');
+    $redis->start;
+    ok(wait_for(sub { spool($nginx, 'replayed') == 5 }),
+       'which are replayed all the same');
+    ok(wait_for(sub { "@{[ files($dir) ]}" eq "@files" }),
+       'those two are left where they are');
+    is(spool($nginx, 'unreadable'), 2, 'status: so many');
+    is(spool($nginx, 'errors'), 2, 'each is counted once');
+    is(join(' ', $nginx->log =~ m{\[crit\].*spool:\ (\w+)\(\)\ of\ ".*/
+           (\w+\.spool)"\ failed,\ it\ is\ not\ replayed\ \((\d+):}gx),
+       'pread broken.spool 5 open closed.spool 13',
+       'and told: what, which, why');
+
+    unlink @files;
+    ok(wait_for(sub { spool($nginx, 'unreadable') == 0 }),
+       'until they are gone');
+}
+
+
 # -------------------------------------------------- a folder that is not there
 
 {
