@@ -153,11 +153,16 @@ ngx_http_rum_link_write_handler(ngx_event_t *wev)
             ngx_http_rum_link_connected(link);
         }
 
-        return;
+    } else if (link->writable != NULL) {
+        link->writable(link);
     }
 
-    if (link->writable != NULL) {
-        link->writable(link);
+    /* poll and select would tell of room that nobody needs again and again */
+
+    if (link->peer.connection == c
+        && ngx_handle_write_event(c->write, 0) != NGX_OK)
+    {
+        ngx_http_rum_link_close(link, "no write event");
     }
 }
 

@@ -329,14 +329,9 @@ ngx_http_rum_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-#if (NGX_THREADS)
-
-    spool->thread_pool = ngx_thread_pool_add(cf, NULL);
-    if (spool->thread_pool == NULL) {
+    if (ngx_http_rum_spool_threads(cf, spool) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-#endif
 
     rmcf->spool = spool;
 

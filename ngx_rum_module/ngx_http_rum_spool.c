@@ -39,6 +39,9 @@ typedef struct {
 } ngx_http_rum_spooler_t;
 
 
+#if (NGX_THREADS)
+static ngx_uint_t ngx_http_rum_spool_threadless(ngx_conf_t *cf);
+#endif
 static off_t ngx_http_rum_spool_segment(void);
 static ngx_int_t ngx_http_rum_spool_open(ngx_http_rum_spooler_t *s);
 static ngx_int_t ngx_http_rum_spool_write(ngx_http_rum_spooler_t *s,
@@ -55,6 +58,66 @@ static void ngx_http_rum_spool_tell(ngx_queue_t *waiters, ngx_uint_t stored);
 
 
 static ngx_http_rum_spooler_t  ngx_http_rum_spooler;
+
+
+ngx_int_t
+ngx_http_rum_spool_threads(ngx_conf_t *cf, ngx_http_rum_spool_t *spool)
+{
+#if (NGX_THREADS)
+
+    if (ngx_http_rum_spool_threadless(cf)) {
+        return NGX_OK;
+    }
+
+    spool->thread_pool = ngx_thread_pool_add(cf, NULL);
+
+    return (spool->thread_pool == NULL) ? NGX_ERROR : NGX_OK;
+
+#else
+
+    return NGX_OK;
+
+#endif
+}
+
+
+#if (NGX_THREADS)
+
+/*
+ * With an event method that threads cannot wake up, such as poll, a worker
+ * with a thread pool does not start.  Where events {} comes after http {} the
+ * method is not known here.
+ */
+
+static ngx_uint_t
+ngx_http_rum_spool_threadless(ngx_conf_t *cf)
+{
+    ngx_uint_t           i;
+    ngx_module_t       **modules;
+    ngx_event_conf_t    *ecf;
+    ngx_event_module_t  *method;
+
+    if (ngx_get_conf(cf->cycle->conf_ctx, ngx_events_module) == NULL) {
+        return 0;
+    }
+
+    ecf = ngx_event_get_conf(cf->cycle->conf_ctx, ngx_event_core_module);
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i] != NULL; i++) {
+
+        if (modules[i]->type == NGX_EVENT_MODULE
+            && modules[i]->ctx_index == ecf->use)
+        {
+            method = modules[i]->ctx;
+            return method->actions.notify == NULL;
+        }
+    }
+
+    return 0;
+}
+
+#endif
 
 
 ngx_int_t
@@ -384,6 +447,7 @@ ngx_http_rum_spool_sync(ngx_event_t *ev)
 #if (NGX_THREADS)
 
     if (!ngx_queue_empty(&s->syncing) && !ngx_exiting
+        && s->conf->thread_pool != NULL
         && ngx_thread_task_post(s->conf->thread_pool, s->task) == NGX_OK)
     {
         /* those who wait may go away, the sync does not */

@@ -25,10 +25,15 @@ struct ngx_http_rum_spool_s {
     ngx_path_t               *path;
     off_t                     max;          /* bytes of all files */
 #if (NGX_THREADS)
-    ngx_thread_pool_t        *thread_pool;  /* fdatasync() runs there */
+    ngx_thread_pool_t        *thread_pool;  /* fdatasync() runs there; or
+                                           NULL: in the worker */
 #endif
 };
 
+
+/* sets thread_pool; called once by the directive */
+ngx_int_t ngx_http_rum_spool_threads(ngx_conf_t *cf,
+    ngx_http_rum_spool_t *spool);
 
 /* spool may be NULL: then everything here refuses or does nothing */
 ngx_int_t ngx_http_rum_spool_init_process(ngx_cycle_t *cycle,

@@ -7,6 +7,7 @@
 #   http    of the http block; "rum_redis ADDRESS $redis_options;" is put
 #           before it when redis (an object with an address) is given
 #   main    of the top
+#   events  of the events block
 #   workers number, 1         log_level "info"         h2 1: a port for HTTP/2
 #   module  0: without load_module of ours
 #
@@ -85,6 +86,7 @@ error_log $dir/error.log @{[ $self->{log_level} || 'info' ]};
 
 events {
     worker_connections 1024;
+    @{[ $self->{events} // '' ]}
 }
 
 http {
