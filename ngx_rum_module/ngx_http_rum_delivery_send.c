@@ -22,6 +22,7 @@ static void ngx_http_rum_delivery_reply(ngx_http_rum_link_t *link,
 static void ngx_http_rum_delivery_ready(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_closed(ngx_http_rum_link_t *link);
 static void ngx_http_rum_delivery_secure(ngx_http_rum_ring_t *ring);
+static void ngx_http_rum_delivery_given_up(ngx_http_rum_link_t *link);
 
 static void *ngx_http_rum_delivery_create_string(const redisReadTask *task,
     char *str, size_t len);
@@ -63,6 +64,7 @@ ngx_http_rum_delivery_send_init(ngx_http_rum_delivery_t *d)
     link->writable = ngx_http_rum_delivery_flush;
     link->reply = ngx_http_rum_delivery_reply;
     link->closed = ngx_http_rum_delivery_closed;
+    link->given_up = ngx_http_rum_delivery_given_up;
     link->functions = &ngx_http_rum_delivery_functions;
 
     d->flush.handler = ngx_http_rum_delivery_flush_handler;
@@ -451,6 +453,38 @@ ngx_http_rum_delivery_secure(ngx_http_rum_ring_t *ring)
             entry->spooled = 1;
             ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_AT_RISK, -1);
         }
+    }
+}
+
+
+/* Redis is not asked any more: who waits need not, nor hold the worker */
+
+static void
+ngx_http_rum_delivery_given_up(ngx_http_rum_link_t *link)
+{
+    ngx_uint_t                  i;
+    ngx_http_rum_ring_t        *ring;
+    ngx_http_rum_waiter_t      *waiter;
+    ngx_http_rum_delivery_t    *d;
+    ngx_http_rum_ring_entry_t  *entry;
+
+    d = link->owner;
+    ring = &d->ring;
+
+    for (i = ring->tail_entry; i != ring->head_entry; i++) {
+        entry = &ring->entries[i & ring->mask];
+        waiter = entry->waiter;
+
+        /* what a file waits for can be read from it again */
+
+        if (waiter == NULL || !waiter->spoolable) {
+            continue;
+        }
+
+        entry->waiter = NULL;
+        waiter->entry = NULL;
+        waiter->stored = 0;
+        waiter->handler(waiter);
     }
 }
 

@@ -413,6 +413,11 @@ ngx_http_rum_link_retry_later(ngx_http_rum_link_t *link)
         delay = ngx_min(delay, 200);
 
         if (ngx_http_rum_link_patience(link, delay) < delay) {
+
+            if (link->given_up != NULL) {
+                link->given_up(link);
+            }
+
             return;
         }
     }

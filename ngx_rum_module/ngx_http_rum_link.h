@@ -87,6 +87,8 @@ struct ngx_http_rum_link_s {
     ngx_http_rum_link_ready_pt          ready;
     ngx_http_rum_link_reply_pt          reply;
     ngx_http_rum_link_closed_pt         closed;
+    ngx_http_rum_link_closed_pt         given_up;   /* or NULL: a worker that
+                                                       quits tries no more */
     /*
      * Called when the socket takes data again after a send that returned
      * less than was given; may be NULL when owner only sends from reply().
@@ -149,7 +151,7 @@ ssize_t ngx_http_rum_link_send(ngx_http_rum_link_t *link, u_char *data,
 void ngx_http_rum_link_pending(ngx_http_rum_link_t *link,
     ngx_uint_t pending);
 
-/* a worker that quits has got something to send: it has as long anew */
+/* a worker that quits has got something to do: it has as long anew */
 void ngx_http_rum_link_extend(ngx_http_rum_link_t *link);
 
 /* the owner got a reply it wanted: the failures are over */

@@ -187,6 +187,12 @@ ngx_http_rum_reader_start(ngx_http_rum_job_t *job)
 
     reader = &ngx_http_rum_reader;
 
+    /* not what an earlier one has left of the time to quit */
+
+    if (reader->started && ngx_exiting) {
+        ngx_http_rum_link_extend(&reader->link);
+    }
+
     if (reader->started
         && reader->link.state == NGX_HTTP_RUM_LINK_DOWN)
     {

@@ -12,6 +12,7 @@ use RumTest;
 
 my $server = <<'SERVER';
     location /rum { rum_beacon shop; }
+    location /stored { rum_beacon shop; rum_ack stored; }
     location /status { rum_status; }
 SERVER
 
@@ -208,11 +209,22 @@ sub successor {
     my $nginx = nginx(redis => $fake, server => $server,
                       redis_options => 'timeout=1h connect_timeout=1h');
 
+    my $c = $nginx->client;
+    my $body = beacon_json();
+    my $pid = $nginx->pid;
+
     $nginx->beacon('/rum') for 1 .. 3;
-    wait_for(sub { @{ $fake->commands('XADD') } == 3 });
-    is($nginx->quit, 0, 'a silent Redis does not hold nginx for an hour');
+    $c->send("POST /stored HTTP/1.1\r\nHost: a\r\nContent-Length: "
+             . length($body) . "\r\n\r\n$body");
+    wait_for(sub { @{ $fake->commands('XADD') } == 4 });
+    kill 'QUIT', $pid;
+    is($c->response('POST')->{status}, 503,
+       'who waits for an event to be stored is told that it is not');
+    $c->close;
+    is(RumTest::reap($pid, 60), 0,
+       'a silent Redis does not hold nginx for an hour');
     like($nginx->log,
-         qr/\[crit\].*delivery: 3 events of writer "\w+" were not ack/,
+         qr/\[crit\].*delivery: 4 events of writer "\w+" were not ack/,
          'which says what it could not deliver');
 }
 
@@ -248,7 +260,7 @@ sub successor {
     my $redis = redis();
     my $slow = proxy(to => $redis->port);
     my $away = proxy(to => $redis->port);
-    my (@nginx, @late, @pid, $early, $begun);
+    my (@nginx, @late, @pid, @status, $early, $begun);
 
     my $begin = sub {
         my ($nginx, $body) = @_;
@@ -269,6 +281,17 @@ sub successor {
         return $status;
     };
 
+    my $ask = sub {
+        my ($c) = @_;
+        my $status;
+
+        $c->send("Host: a\r\n\r\n");
+        $status = $c->response('GET')->{status};
+        $c->close;
+
+        return $status;
+    };
+
     $slow->mode('delay 0.05');
 
     for my $proxy ($slow, $away) {
@@ -281,6 +304,12 @@ sub successor {
     $early = $begin->($nginx[0], beacon_json({ view => 'early' }));
     is($nginx[0]->get('/status')->{status}, 200, 'the requests have begun');
     is($nginx[1]->get('/status')->{status}, 200, 'also there');
+
+    for my $question (1 .. 2) {
+        push @status, $nginx[0]->client;
+        $status[-1]->send("GET /status?site=$question HTTP/1.1\r\n");
+    }
+
     $away->mode('drop');
     ok(wait_for(sub { $nginx[1]->log =~ /delivery: redis/ }), 'no Redis');
     is($nginx[1]->beacon('/rum', { view => 'early' })->{status}, 204, 'taken');
@@ -292,10 +321,12 @@ sub successor {
        'both are quitting');
     is($end->($early), 204, 'an event');
     ok(wait_for(sub { $redis->events == 1 }), 'that is delivered');
+    is($ask->($status[0]), 200, 'status');
 
     wait_for(sub { time > $begun + 6 });
     $away->mode('');
 
+    is($ask->($status[1]), 200, 'status is as patient as before');
     is($end->($_), 204, 'a late event') for @late;
     is(join(' ', map { RumTest::reap($_, 60) } @pid), '0 0', 'both end');
     is(join(' ', sort map { $_->{e}{view} } $redis->events),
