@@ -10,12 +10,11 @@
 #include <stdlib.h>
 
 
-#define RUM_DELTA_LARGE    67108864     /* bytes */
 #define RUM_DELTA_MIN      65536
 
 
 static rum_delta_event_t *rum_delta_add_event(rum_delta_t *d,
-    uint32_t samples);
+    const rum_place_t *place, uint32_t samples);
 static size_t rum_delta_event_size(const rum_delta_event_t *event);
 static int rum_delta_add_member(rum_delta_t *d, const rum_place_t *place,
     uint32_t dim, uint32_t first, uint32_t second);
@@ -93,7 +92,7 @@ rum_delta_event(rum_delta_t *d, const rum_place_t *place, uint32_t samples)
     rum_delta_event_t       *event;
     const rum_rollup_dim_t  *dim;
 
-    event = rum_delta_add_event(d, samples);
+    event = rum_delta_add_event(d, place, samples);
     if (event == NULL) {
         return NULL;
     }
@@ -130,9 +129,9 @@ rum_delta_event(rum_delta_t *d, const rum_place_t *place, uint32_t samples)
 
 
 rum_delta_event_t *
-rum_delta_detail(rum_delta_t *d, uint32_t samples)
+rum_delta_detail(rum_delta_t *d, const rum_place_t *place, uint32_t samples)
 {
-    return rum_delta_add_event(d, samples);
+    return rum_delta_add_event(d, place, samples);
 }
 
 
@@ -225,7 +224,8 @@ rum_delta_next(const rum_delta_t *d, uint32_t *units)
 /* after the last one, whose samples are all there by now */
 
 static rum_delta_event_t *
-rum_delta_add_event(rum_delta_t *d, uint32_t samples)
+rum_delta_add_event(rum_delta_t *d, const rum_place_t *place,
+    uint32_t samples)
 {
     size_t              size, needed;
     unsigned char      *events;
@@ -262,6 +262,7 @@ rum_delta_add_event(rum_delta_t *d, uint32_t samples)
 
     event = rum_delta_event_at(d, d->last);
     memset(event, 0, sizeof(rum_delta_event_t));
+    event->weight = (uint16_t) place->weight;
 
     return event;
 }

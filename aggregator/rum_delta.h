@@ -35,6 +35,7 @@ typedef struct {
     uint32_t              serial;       /* of the delta it was added to; 0:
                                            none */
     uint32_t              event;        /* and where in it: units */
+    uint32_t              weight;       /* how often it counts */
     uint32_t              nown;
     uint32_t              ntraced;
     uint32_t              values[RUM_ROLLUP_ATTRS];     /* interned */
@@ -61,12 +62,20 @@ typedef struct {
     uint8_t               kind;         /* rum_sample_e */
 } rum_sample_t;
 
+/* one to be taken back, as often as it was counted */
+typedef struct {
+    const rum_sample_t   *sample;
+    uint32_t              weight;
+} rum_removed_t;
+
 /* events lie one after the other, at multiples of RUM_DELTA_UNIT */
 #define RUM_DELTA_UNIT         16       /* bytes */
+#define RUM_DELTA_LARGE        67108864 /* bytes; to be flushed */
 
 typedef struct {
     uint32_t              errors;
     uint32_t              session;      /* offset in strings */
+    uint16_t              weight;       /* of all that it counts */
     uint8_t               session_len;
     uint8_t               session_res;  /* resolutions to add it to, by bit */
     uint8_t               beacons:1;
@@ -158,10 +167,12 @@ rum_delta_event_t *rum_delta_event(rum_delta_t *d, const rum_place_t *place,
     uint32_t samples);
 
 /*
- * An event that counts in details only, in those it is made a member of.
+ * An event that counts in details only, in those of the place that it is made
+ * a member of.
  * NULL or RUM_ERROR without memory.
  */
-rum_delta_event_t *rum_delta_detail(rum_delta_t *d, uint32_t samples);
+rum_delta_event_t *rum_delta_detail(rum_delta_t *d, const rum_place_t *place,
+    uint32_t samples);
 int rum_delta_member(rum_delta_t *d, rum_delta_event_t *event,
     const rum_place_t *place, rum_detail_e detail, uint32_t first,
     uint32_t second);

@@ -5,8 +5,9 @@
 
 #include "rum_flush.h"
 
+#include <stdio.h>
 
-#define RUM_FLUSH_SESSIONS   1000       /* in one PFADD */
+
 #define RUM_FLUSH_UNION      32         /* more of them: PFMERGE */
 
 
@@ -29,6 +30,8 @@ static int rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
     rum_window_t **windows, rum_row_t **rows);
 static int rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window,
     rum_row_t *row);
+static int rum_flush_member(rum_flush_t *f, const rum_delta_event_t *event,
+    uint32_t number);
 static int rum_flush_has_sessions(const rum_partition_t *p, uint32_t dim);
 static int rum_flush_names(rum_flush_t *f, const rum_group_t *group,
     uint32_t cell);
@@ -273,8 +276,7 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
 
         if (other) {
             p->health.other += group->dim < RUM_DIM_DETAILS
-                               ? (uint64_t) g->counters[RUM_COUNTER_BEACONS]
-                               : group->count;
+                               ? g->entries : group->count;
         }
 
         rc = rum_flush_counters(f, group, windows[res], row);
@@ -487,7 +489,8 @@ rum_flush_sessions(rum_flush_t *f, const rum_group_t *group,
         n = 0;
 
         for (i = 0; i < g->nsessions; i++) {
-            n += (g->sessions[i]->session_res >> res) & 1;
+            n += (g->sessions[i]->session_res >> res & 1)
+                 * g->sessions[i]->weight;
         }
 
         if (n == 0) {
@@ -518,12 +521,11 @@ rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window, rum_row_t *row)
 {
     int                       rc;
     size_t                    i;
+    uint32_t                  k;
     rum_args_t               *args;
-    rum_delta_t              *d;
     rum_gather_t             *g;
     const rum_delta_event_t  *event;
 
-    d = &f->p->delta;
     g = &f->p->scratch->gather;
     args = &f->p->scratch->args;
     args->n = 0;
@@ -535,33 +537,19 @@ rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window, rum_row_t *row)
             continue;
         }
 
-        /* room for the command and the key */
+        for (k = 1; k <= event->weight; k++) {
+            rc = rum_flush_member(f, event, k);
 
-        if (args->n == 0
-            && (rum_args_text(args, "") != RUM_OK
-                || rum_args_text(args, "") != RUM_OK))
-        {
-            return RUM_ERROR;
+            if (rc == RUM_OK && args->n == RUM_SESSIONS) {
+                rc = rum_store_write_sessions(&f->p->store, f->redis, window,
+                                              row, args, &f->commands);
+                args->n = 0;
+            }
+
+            if (rc != RUM_OK) {
+                return rc;
+            }
         }
-
-        if (rum_args_add(args, d->strings + event->session,
-                         event->session_len)
-            != RUM_OK)
-        {
-            return RUM_ERROR;
-        }
-
-        if (args->n < RUM_FLUSH_SESSIONS) {
-            continue;
-        }
-
-        rc = rum_store_write_sessions(&f->p->store, f->redis, window, row,
-                                      args, &f->commands);
-        if (rc != RUM_OK) {
-            return rc;
-        }
-
-        args->n = 0;
     }
 
     if (args->n == 0) {
@@ -570,6 +558,46 @@ rum_flush_add_sessions(rum_flush_t *f, rum_window_t *window, rum_row_t *row)
 
     return rum_store_write_sessions(&f->p->store, f->redis, window, row, args,
                                     &f->commands);
+}
+
+
+/*
+ * A session that stands for several is as many members: its id, and "ID/2",
+ * "ID/3" and so on.
+ */
+
+static int
+rum_flush_member(rum_flush_t *f, const rum_delta_event_t *event,
+    uint32_t number)
+{
+    int                   len;
+    rum_args_t           *args;
+    const unsigned char  *id;
+    rum_session_t        *member;
+
+    args = &f->p->scratch->args;
+    id = f->p->delta.strings + event->session;
+
+    /* room for the command and the key */
+
+    if (args->n == 0
+        && (rum_args_text(args, "") != RUM_OK
+            || rum_args_text(args, "") != RUM_OK))
+    {
+        return RUM_ERROR;
+    }
+
+    if (number == 1) {
+        return rum_args_add(args, id, event->session_len);
+    }
+
+    member = &f->p->scratch->members[args->n];
+    memcpy(member->text, id, event->session_len);
+    len = snprintf(member->text + event->session_len, RUM_SESSION_NUMBER,
+                   "/%u", number);
+
+    return rum_args_add(args, member->text,
+                        event->session_len + (size_t) len);
 }
 
 

@@ -11,15 +11,30 @@
 #define RUM_GATHER_EVENT   256          /* bytes of a usual one */
 
 
+/*
+ * Buckets are of 32 bits.  What comes after a delta has become large is one
+ * batch of entries, and that is less than heads of events take of it.
+ */
+_Static_assert(RUM_DELTA_LARGE / sizeof(rum_sample_t) * RUM_MAX_WEIGHT
+               <= UINT32_MAX, "a bucket could overflow");
+
+
 static void rum_gather_free_sums(rum_gather_sums_t *sums);
 static void rum_gather_reset(rum_gather_sums_t *sums);
 static int rum_gather_event(rum_gather_t *g,
     const rum_delta_event_t *event);
+static inline int rum_gather_weighed(rum_gather_t *g,
+    const rum_delta_event_t *event, uint32_t weight)
+    __attribute__((always_inline));
+static void rum_gather_counter(rum_gather_t *g, const rum_sample_t *sample,
+    uint32_t weight);
 static inline int rum_gather_sample(rum_gather_sums_t *sums,
-    const rum_sample_t *sample);
+    const rum_sample_t *sample, uint32_t weight)
+    __attribute__((always_inline));
 static rum_gather_cell_t *rum_gather_cell(rum_gather_sums_t *sums,
     uint32_t cell);
-static int rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample);
+static int rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample,
+    uint32_t weight);
 static int rum_gather_session(rum_gather_t *g,
     const rum_delta_event_t *event);
 static uint32_t rum_gather_range(const rum_gather_cell_t *cell,
@@ -72,6 +87,7 @@ rum_gather(rum_gather_t *g, const rum_delta_t *delta,
     rum_gather_reset(&g->moved);
     rum_gather_reset(&g->removed);
     memset(g->counters, 0, sizeof(g->counters));
+    g->entries = 0;
     g->nsamples = 0;
     g->nsessions = 0;
 
@@ -120,18 +136,33 @@ rum_gather_reset(rum_gather_sums_t *sums)
 }
 
 
+/* compiled twice: what counts once, as all do without sampling, as it is */
+
 static int
 rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
 {
+    return event->weight == 1 ? rum_gather_weighed(g, event, 1)
+                              : rum_gather_weighed(g, event, event->weight);
+}
+
+
+static inline int
+rum_gather_weighed(rum_gather_t *g, const rum_delta_event_t *event,
+    uint32_t weight)
+{
+    int64_t              n;
     uint32_t             i;
     rum_gather_sums_t   *sums;
     const rum_sample_t  *sample;
 
-    g->counters[RUM_COUNTER_BEACONS] += event->beacons;
-    g->counters[RUM_COUNTER_VIEWS] += event->views;
-    g->counters[RUM_COUNTER_ERRORS] += event->errors;
-    g->counters[RUM_COUNTER_ENTRANCES] += event->entrances;
-    g->counters[RUM_COUNTER_BOUNCES] += event->bounces;
+    n = weight;
+
+    g->entries += event->beacons;
+    g->counters[RUM_COUNTER_BEACONS] += event->beacons * n;
+    g->counters[RUM_COUNTER_VIEWS] += event->views * n;
+    g->counters[RUM_COUNTER_ERRORS] += event->errors * n;
+    g->counters[RUM_COUNTER_ENTRANCES] += event->entrances * n;
+    g->counters[RUM_COUNTER_BOUNCES] += event->bounces * n;
 
     if (event->session_res != 0 && rum_gather_session(g, event) != RUM_OK) {
         return RUM_ERROR;
@@ -147,7 +178,7 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
             }
 
             if (sample->kind == RUM_SAMPLE_COUNTER) {
-                g->counters[sample->cell] += (int64_t) sample->value;
+                rum_gather_counter(g, sample, weight);
                 continue;
             }
 
@@ -156,13 +187,13 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
             if (sample->kind == RUM_SAMPLE_REMOVED) {
                 sums = &g->removed;
 
-                if (rum_gather_removed(g, sample) != RUM_OK) {
+                if (rum_gather_removed(g, sample, weight) != RUM_OK) {
                     return RUM_ERROR;
                 }
             }
         }
 
-        if (rum_gather_sample(sums, sample) != RUM_OK) {
+        if (rum_gather_sample(sums, sample, weight) != RUM_OK) {
             return RUM_ERROR;
         }
     }
@@ -171,8 +202,26 @@ rum_gather_event(rum_gather_t *g, const rum_delta_event_t *event)
 }
 
 
+/* up to 1e15 bytes of each resource: 1e18 when weighted, so the sum may end */
+
+static void
+rum_gather_counter(rum_gather_t *g, const rum_sample_t *sample,
+    uint32_t weight)
+{
+    int64_t  *counter, n;
+
+    counter = &g->counters[sample->cell];
+    n = (int64_t) sample->value * weight;
+
+    if (__builtin_add_overflow(*counter, n, counter)) {
+        *counter = n < 0 ? INT64_MIN : INT64_MAX;
+    }
+}
+
+
 static inline int
-rum_gather_sample(rum_gather_sums_t *sums, const rum_sample_t *sample)
+rum_gather_sample(rum_gather_sums_t *sums, const rum_sample_t *sample,
+    uint32_t weight)
 {
     int64_t             units;
     rum_gather_cell_t  *cell;
@@ -186,27 +235,30 @@ rum_gather_sample(rum_gather_sums_t *sums, const rum_sample_t *sample)
         }
     }
 
-    if (cell->count++ == 0) {
+    if (cell->count == 0) {
         sums->touched[sums->ntouched++] = sample->cell;
         cell->min = sample->value;
         cell->max = sample->value;
     }
 
+    cell->count += weight;
     cell->min = sample->value < cell->min ? sample->value : cell->min;
     cell->max = sample->value > cell->max ? sample->value : cell->max;
 
     if (sample->bucket != RUM_SAMPLE_ZERO) {
-        cell->counts[sample->bucket - RUM_GATHER_LOW]++;
+        cell->counts[sample->bucket - RUM_GATHER_LOW] += weight;
 
     } else {
-        cell->zero_count++;
+        cell->zero_count += weight;
     }
 
-    cell->ratings[sample->rating]++;
+    cell->ratings[sample->rating] += weight;
 
     units = rum_histogram_units(sample->value);
 
-    if (__builtin_add_overflow(cell->sum, units, &cell->sum)) {
+    if (__builtin_mul_overflow(units, weight, &units)
+        || __builtin_add_overflow(cell->sum, units, &cell->sum))
+    {
         cell->sum = INT64_MAX;
     }
 
@@ -258,15 +310,16 @@ rum_gather_cell(rum_gather_sums_t *sums, uint32_t cell)
 
 
 static int
-rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample)
+rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample,
+    uint32_t weight)
 {
-    size_t                 size;
-    const rum_sample_t   **samples;
+    size_t          size;
+    rum_removed_t  *samples, *removed;
 
     if (g->nsamples == g->samples_size) {
         size = g->samples_size ? 2 * g->samples_size : 256;
 
-        samples = realloc(g->samples, size * sizeof(rum_sample_t *));
+        samples = realloc(g->samples, size * sizeof(rum_removed_t));
         if (samples == NULL) {
             return RUM_ERROR;
         }
@@ -275,7 +328,9 @@ rum_gather_removed(rum_gather_t *g, const rum_sample_t *sample)
         g->samples_size = size;
     }
 
-    g->samples[g->nsamples++] = sample;
+    removed = &g->samples[g->nsamples++];
+    removed->sample = sample;
+    removed->weight = weight;
 
     return RUM_OK;
 }

@@ -4,6 +4,7 @@
  *
  * A cell's sum has all buckets there are, so that a sample is counted without
  * a question; the few dozen cells in use keep to the cache between groups.
+ * Here, and nowhere else, what an event counts is multiplied by its weight.
  */
 
 #ifndef RUM_GATHER_H
@@ -39,12 +40,13 @@ typedef struct {
 
 typedef struct {
     int64_t                    counters[RUM_COUNTERS];
+    uint64_t                   entries;     /* that count here, unweighted */
 
     rum_gather_sums_t          added;
     rum_gather_sums_t          moved;
     rum_gather_sums_t          removed;
 
-    const rum_sample_t       **samples;     /* the removed ones, each */
+    rum_removed_t             *samples;     /* the removed ones, each */
     size_t                     nsamples;
     size_t                     samples_size;
 

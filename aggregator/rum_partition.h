@@ -27,6 +27,14 @@
 #define RUM_TOKEN_MAX          128
 #define RUM_PARTITION_KEY      32       /* "rum:{1023}:unsettled" */
 
+#define RUM_SESSIONS           1000     /* arguments of one PFADD */
+#define RUM_SESSION_NUMBER     6        /* "/1000" */
+
+/* a member of a HyperLogLog, for a session that stands for several */
+typedef struct {
+    char                  text[RUM_LEN_ID + RUM_SESSION_NUMBER];
+} rum_session_t;
+
 /* what partitions of a process share, one being worked on at a time */
 typedef struct {
     rum_entry_decoder_t  *decoder;
@@ -34,6 +42,7 @@ typedef struct {
 
     rum_gather_t          gather;
     rum_args_t            args;
+    rum_session_t         members[RUM_SESSIONS];  /* of args */
     rum_histogram_t       histogram;
 } rum_scratch_t;
 

@@ -35,6 +35,7 @@ typedef struct {
     uint8_t               nvalues;
     uint8_t               began;
     uint8_t               linked;       /* still in its key's chain */
+    uint16_t              weight;
 } rum_recent_record_t;
 
 
@@ -352,6 +353,7 @@ rum_recent_append(rum_recent_t *r, const rum_place_t *place, uint32_t n,
     rec->minute = place->minute;
     rec->serial = place->serial;
     rec->event = place->event;
+    rec->weight = (uint16_t) place->weight;
     rec->nattrs = (uint8_t) nattrs;
     rec->nown = (uint8_t) place->nown;
     rec->ntraced = (uint8_t) place->ntraced;
@@ -502,6 +504,7 @@ rum_recent_place(const rum_recent_record_t *rec, rum_place_t *place)
     place->minute = rec->minute;
     place->serial = rec->serial;
     place->event = rec->event;
+    place->weight = rec->weight;
     place->nown = rec->nown;
     place->ntraced = rec->ntraced;
 

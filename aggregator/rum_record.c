@@ -233,6 +233,7 @@ rum_record_place(rum_record_t *r)
     place->minute = (uint32_t) (r->event->time / 60000);
     place->serial = 0;                  /* in no delta */
     place->event = 0;
+    place->weight = r->event->weight;
     place->nown = 0;
     place->ntraced = 0;
     memset(place->values, 0, rollup->nattrs * sizeof(uint32_t));

@@ -13,7 +13,9 @@
 #define RUM_DETAIL_TIME        14       /* a map's head, "t" and its value */
 #define RUM_SPEED_BITS         2        /* of a rating */
 #define RUM_SPEED_RATING       3
-#define RUM_SPEED_MAX          (UINT32_MAX >> (RUM_SPEED_BITS + 1))
+#define RUM_SPEED_WEIGHT       1023     /* behind it; conversions follow */
+#define RUM_SPEED_SHIFT        (RUM_SPEED_BITS + 10)
+#define RUM_SPEED_MAX          (UINT32_MAX >> (RUM_SPEED_SHIFT + 1))
 #define RUM_DETAIL_NUMBER_MAX  1e15     /* bytes of a group of resources */
 
 
@@ -31,7 +33,7 @@ static int rum_record_custom(rum_record_t *r,
     const rum_event_custom_t *custom);
 static rum_rating_e rum_record_rating(const rum_record_t *r);
 static int rum_record_visits(rum_record_t *r, rum_rating_e rating,
-    double visits, double conversions);
+    uint32_t weight, double visits, double conversions);
 static rum_delta_event_t *rum_record_detail(rum_record_t *r,
     rum_counter_e counter, double n, uint32_t samples);
 static void rum_record_counter(rum_delta_event_t *event,
@@ -190,7 +192,7 @@ rum_record_error(rum_record_t *r, const rum_event_error_t *error,
     text.len = RUM_FINGERPRINT_LEN;
 
     group = rum_record_value(r, &text, RUM_FINGERPRINT_LEN);
-    event = rum_delta_detail(&p->delta, 0);
+    event = rum_delta_detail(&p->delta, place, 0);
 
     if (group == RUM_MAP_NONE || event == NULL) {
         return RUM_ERROR;
@@ -328,7 +330,7 @@ rum_record_from(rum_record_t *r)
     rum_delta_event_t  *event;
 
     from = rum_record_value(r, &r->event->from, RUM_LEN_PAGE);
-    event = rum_delta_detail(&r->p->delta, 0);
+    event = rum_delta_detail(&r->p->delta, &r->place, 0);
 
     if (from == RUM_MAP_NONE || event == NULL) {
         return RUM_ERROR;
@@ -414,13 +416,14 @@ rum_record_custom(rum_record_t *r, const rum_event_custom_t *custom)
 /*
  * A session counts where its slowest view so far is.  When it gets slower, it
  * is taken out where it was, with its conversions: in the window of now, so
- * that only sums over windows mean something, as with bounces.
+ * that only sums over windows mean something, as with bounces.  It keeps the
+ * weight that it came with, whatever rate nginx has by now.
  */
 
 int
 rum_record_speed(rum_record_t *r)
 {
-    uint32_t          i, known, before, conversions;
+    uint32_t          i, known, before, weight, conversions;
     uint64_t          key;
     rum_rating_e      rating, was;
     rum_partition_t  *p;
@@ -448,11 +451,13 @@ rum_record_speed(rum_record_t *r)
     known = rum_lately_get(&p->speed, key, r->time, &p->health.forgotten);
 
     was = RUM_UNRATED;
+    weight = r->place.weight;
     before = 0;
 
     if (known != RUM_MAP_NONE) {
         was = (rum_rating_e) (known & RUM_SPEED_RATING);
-        before = known >> RUM_SPEED_BITS;
+        weight = known >> RUM_SPEED_BITS & RUM_SPEED_WEIGHT;
+        before = known >> RUM_SPEED_SHIFT;
     }
 
     if (rating == RUM_UNRATED || (was != RUM_UNRATED && rating < was)) {
@@ -463,7 +468,8 @@ rum_record_speed(rum_record_t *r)
                   ? conversions : RUM_SPEED_MAX - before;
 
     if (rum_lately_set(&p->speed, key,
-                       (before + conversions) << RUM_SPEED_BITS | rating)
+                       (before + conversions) << RUM_SPEED_SHIFT
+                       | weight << RUM_SPEED_BITS | rating)
         != RUM_OK)
     {
         return RUM_ERROR;
@@ -474,14 +480,15 @@ rum_record_speed(rum_record_t *r)
     }
 
     if (rating == was) {
-        return rum_record_visits(r, rating, 0, conversions);
+        return rum_record_visits(r, rating, weight, 0, conversions);
     }
 
-    if (rum_record_visits(r, was, -1, -(double) before) != RUM_OK) {
+    if (rum_record_visits(r, was, weight, -1, -(double) before) != RUM_OK) {
         return RUM_ERROR;
     }
 
-    return rum_record_visits(r, rating, 1, (double) before + conversions);
+    return rum_record_visits(r, rating, weight, 1,
+                             (double) before + conversions);
 }
 
 
@@ -505,8 +512,8 @@ rum_record_rating(const rum_record_t *r)
 
 
 static int
-rum_record_visits(rum_record_t *r, rum_rating_e rating, double visits,
-    double conversions)
+rum_record_visits(rum_record_t *r, rum_rating_e rating, uint32_t weight,
+    double visits, double conversions)
 {
     uint32_t                value;
     rum_delta_event_t      *event;
@@ -528,6 +535,7 @@ rum_record_visits(rum_record_t *r, rum_rating_e rating, double visits,
         return RUM_ERROR;
     }
 
+    event->weight = (uint16_t) weight;
     rum_record_counter(event, RUM_COUNTER_CONVERSIONS, conversions);
 
     return rum_record_member(r, event, RUM_DETAIL_SPEED, value,
@@ -543,7 +551,7 @@ rum_record_detail(rum_record_t *r, rum_counter_e counter, double n,
 {
     rum_delta_event_t  *event;
 
-    event = rum_delta_detail(&r->p->delta, samples + 1);
+    event = rum_delta_detail(&r->p->delta, &r->place, samples + 1);
 
     if (event != NULL) {
         rum_record_counter(event, counter, n);

@@ -543,7 +543,7 @@ rum_record_traced(rum_record_t *r, const rum_place_t *place,
         }
 
         if (event == NULL) {
-            event = rum_delta_detail(d, 1);
+            event = rum_delta_detail(d, place, 1);
             if (event == NULL) {
                 return RUM_ERROR;
             }

@@ -579,6 +579,7 @@ rum_store_remove(rum_histogram_t *h, uint32_t cell,
 {
     int                  rc;
     size_t               i;
+    uint32_t             k;
     const rum_sample_t  *sample;
 
     rc = rum_histogram_unmerge(h, change->removed);
@@ -588,13 +589,18 @@ rum_store_remove(rum_histogram_t *h, uint32_t cell,
     }
 
     for (i = 0; i < change->nsamples; i++) {
-        sample = change->samples[i];
+        sample = change->samples[i].sample;
 
-        if (sample->cell == cell
-            && rum_histogram_subtract(h, sample->value,
-                                      (rum_rating_e) sample->rating)
-               == RUM_OK)
+        for (k = 0; sample->cell == cell && k < change->samples[i].weight;
+             k++)
         {
+            if (rum_histogram_subtract(h, sample->value,
+                                       (rum_rating_e) sample->rating)
+                != RUM_OK)
+            {
+                break;
+            }
+
             rc = RUM_OK;
         }
     }

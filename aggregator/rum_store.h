@@ -125,7 +125,7 @@ typedef struct {
     int64_t                 counter;    /* cell < RUM_COUNTERS */
     const rum_histogram_t  *added;      /* NULL: none */
     const rum_histogram_t  *removed;
-    const rum_sample_t    **samples;    /* removed ones, of other cells too */
+    const rum_removed_t    *samples;    /* each, of other cells too */
     size_t                  nsamples;
     const rum_slowest_t    *slowest;    /* of RUM_CELL_SLOWEST */
 } rum_change_t;

@@ -69,7 +69,8 @@ rum_entry_encode(const rum_event_t *event, unsigned char *buf, size_t size)
            + (event->n != 0) + (event->seq != 0) + (event->from.len != 0)
            + (ids != 0) + (event->trace.len != 0) + (event->nerrors != 0)
            + (event->nactions != 0) + (event->nresources != 0)
-           + (event->nevents != 0) + (event->nattributions != 0);
+           + (event->nevents != 0) + (event->nattributions != 0)
+           + (event->weight > 1);
 
     msgpack_pack_map(&p, keys);
 
@@ -137,6 +138,10 @@ rum_entry_encode(const rum_event_t *event, unsigned char *buf, size_t size)
 
     if (event->nattributions != 0) {
         rum_entry_pack_attribution(&p, event);
+    }
+
+    if (event->weight > 1) {
+        rum_entry_uint(&p, "weight", event->weight);
     }
 
     return p.full ? RUM_FULL : (int) (p.pos - buf);

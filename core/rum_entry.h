@@ -49,8 +49,8 @@ int rum_entry_parse_id(const rum_str_t *id, rum_str_t *writer,
 
 /*
  * Decodes "e".  Strings point into data.  Unknown keys are skipped; a known
- * key of a wrong type, numbers that are not finite, a missing "t" or "site"
- * and broken MessagePack are RUM_ERROR, with *error (may be NULL) set to a
+ * key of a wrong type, numbers that are not finite, a weight out of range, a
+ * missing "t" or "site" and broken MessagePack are RUM_ERROR, with *error (may be NULL) set to a
  * static text.  url and path stay empty.
  */
 typedef struct rum_entry_decoder_s  rum_entry_decoder_t;

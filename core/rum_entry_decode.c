@@ -529,6 +529,17 @@ rum_entry_store(unsigned char *base, const rum_entry_field_t *f,
         memcpy(base + f->offset, &count, sizeof(uint32_t));
         return RUM_OK;
 
+    case RUM_ITEM_WEIGHT:
+        if (item.type != RUM_ITEM_UINT || item.bits == 0
+            || item.bits > RUM_MAX_WEIGHT)
+        {
+            return RUM_ERROR;
+        }
+
+        count = (uint32_t) item.bits;
+        memcpy(base + f->offset, &count, sizeof(uint32_t));
+        return RUM_OK;
+
     case RUM_ITEM_TIME:
         if (item.type != RUM_ITEM_UINT || item.bits > RUM_ENTRY_TIME_MAX) {
             return RUM_ERROR;

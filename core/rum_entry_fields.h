@@ -36,6 +36,7 @@ typedef enum {
 
     RUM_ITEM_TIME,                      /* in tables of fields only */
     RUM_ITEM_COUNT,                     /* uint32_t */
+    RUM_ITEM_WEIGHT,                    /* the same, in its range */
     RUM_ITEM_NUMBER,                    /* double */
     RUM_ITEM_VALUE                      /* of a custom event */
 } rum_item_e;
@@ -75,6 +76,7 @@ static const rum_entry_field_t  rum_entry_root[] = {
     rum_field(rum_event_t, resources, RUM_ITEM_RESOURCES),
     rum_field(rum_event_t, events, RUM_ITEM_EVENTS),
     { rum_string("attribution"), RUM_ITEM_ATTRIBUTIONS, 0 },
+    rum_field(rum_event_t, weight, RUM_ITEM_WEIGHT),
     rum_field_end
 };
 

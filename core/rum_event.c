@@ -23,6 +23,7 @@ rum_event_reset(rum_event_t *event)
 {
     /* the arrays, by far the largest part, are the last members */
     memset(event, 0, offsetof(rum_event_t, metrics));
+    event->weight = 1;
 }
 
 

@@ -33,6 +33,7 @@
 #define RUM_LEN_STACK          2048
 
 #define RUM_MAX_COUNT          1000000  /* n, seq, line, col, counts */
+#define RUM_MAX_WEIGHT         1000     /* sessions that one stands for */
 
 typedef struct {
     const rum_metric_t   *metric;       /* NULL: a custom metric */
@@ -120,6 +121,7 @@ typedef struct {
     uint32_t              n;            /* number of the view in its session,
                                            from 1; 0: not told */
     uint32_t              seq;          /* 0: begins the view */
+    uint32_t              weight;       /* how often it counts; 1: once */
 
     uint32_t              nmetrics;
     uint32_t              ndims;

@@ -1,6 +1,7 @@
-# Details: what events list is counted by what it is, exactly once whatever is
-# killed.  A model in Perl counts the same events, with a fingerprint of errors
-# made by docs/redis-schema.md, and all details in Redis are compared with it.
+# Details: what events list is counted by what it is, as often as the event
+# weighs and exactly once whatever is killed.  A model in Perl counts the same
+# events, with a fingerprint of errors made by docs/redis-schema.md, and all
+# details in Redis are compared with it.
 
 use strict;
 use warnings;
@@ -24,6 +25,9 @@ my %width = ('1m' => 60, '1h' => 3600, '1d' => 86400);
 my %limits = (lcp => [2500, 4000], inp => [200, 500], cls => [0.1, 0.25]);
 
 my (%want, %value, %seen);
+
+# of the event that is being counted
+my $weight = 1;
 
 sub sum { my $sum = 0; $sum += $_ for @_; return $sum }
 
@@ -71,16 +75,18 @@ sub pair {
 sub tally {
     my ($h, $metric, $x) = @_;
 
-    $h->{count}++;
-    $h->{sum} = sprintf('%.4f', ($h->{sum} || 0) + $x) + 0;
+    $h->{count} += $weight;
+    $h->{sum} = sprintf('%.4f', ($h->{sum} || 0) + $x * $weight) + 0;
     $h->{min} = $x if !defined $h->{min} || $x < $h->{min};
     $h->{max} = $x if !defined $h->{max} || $x > $h->{max};
-    $h->{zero} += $x == 0;
-    $h->{buckets}{POSIX::ceil(log($x) / log(2) * 64) - 1}++ if $x > 0;
+    $h->{zero} += $weight * ($x == 0);
+    $h->{buckets}{POSIX::ceil(log($x) / log(2) * 64) - 1} += $weight
+        if $x > 0;
     $h->{ratings} ||= [0, 0, 0];
 
     if (my $limit = $limits{$metric}) {
-        $h->{ratings}[$x <= $limit->[0] ? 0 : $x <= $limit->[1] ? 1 : 2]++;
+        $h->{ratings}[$x <= $limit->[0] ? 0 : $x <= $limit->[1] ? 1 : 2]
+            += $weight;
     }
 }
 
@@ -108,7 +114,7 @@ sub count {
         } elsif ($metric eq 'slowest') {
             $want{$key}{$value} = slower($want{$key}{$value}, @x);
         } else {
-            $want{$key}{$value} += $x[0];
+            $want{$key}{$value} += $x[0] * $weight;
         }
     }
 }
@@ -118,6 +124,8 @@ sub model {
     my ($t, $page) = @$e{qw(t page)};
     my $browser = $e->{dims}{browser} // '(unknown)';
     my %errors;
+
+    $weight = $e->{weight} || 1;
 
     for my $error (@{ $e->{errors} || [] }) {
         my $f = fingerprint($error);
@@ -173,7 +181,7 @@ sub model {
     # the last value of a view's metric is the one that counts; all of them
     # are late, so that it does where the first one did
     $value{$e->{view}}{$_} = { t => $value{$e->{view}}{$_}{t} || $t,
-                               x => $e->{metrics}{$_},
+                               x => $e->{metrics}{$_}, weight => $weight,
                                %{ $e->{attribution}{$_} || {} } }
         for grep { $limits{$_} } keys %{ $e->{metrics} || {} };
 }
@@ -183,7 +191,8 @@ my %session;
 
 sub model_speed {
     my ($e) = @_;
-    my $s = $session{$e->{session}} ||= { conversions => 0 };
+    my $s = $session{$e->{session}} ||= { conversions => 0,
+                                          weight => $weight };
     my @names = qw(good needs_improvement poor);
     my $lcp = $e->{metrics}{lcp};
     my $n = @{ $e->{events} || [] };
@@ -215,6 +224,7 @@ sub model_values {
         for my $metric (keys %$view) {
             my $v = $view->{$metric};
 
+            $weight = $v->{weight};
             count($v->{t}, "${metric}_$_", $v->{$_}, $metric, $v->{x})
                 for grep { defined $v->{$_} } @{ $about{$metric} };
             count($v->{t}, 'inp_target,inp_type',
@@ -260,6 +270,7 @@ sub event {
         t => $time{$number} += 1 + int rand 90000,
         page => one_of("/", "/p/:id", "/a,b"), view => "v$number",
         $seq ? (seq => $seq) : (), n => 3, session => "s" . $number % 50,
+        $number % 5 ? () : (weight => 2 + $number % 50),
         dims => { rand() < .7 ? (browser => one_of(qw(Chrome Safari)))
                               : (os => 'x') },
         metrics => \%metrics,
@@ -455,11 +466,13 @@ is_deeply([ grep { !$index{$_} } @details ], ['host,type:slowest'],
 my $visits = $stream->total('speed', 'visits');
 my $conversions = $stream->total('speed', 'conversions');
 
-is(sum(values %$visits), scalar(grep { defined $_->{rating} }
-                                values %session), 'each session is one visit');
-is(sum(values %$conversions), sum(map { defined $_->{rating}
-                                        ? $_->{conversions} : 0 }
-                                  values %session), 'with its conversions');
+my @rated = grep { defined $_->{rating} } values %session;
+
+is(sum(values %$visits), sum(map { $_->{weight} } @rated),
+   'each session is as many visits as it stands for');
+is(sum(values %$conversions),
+   sum(map { $_->{conversions} * $_->{weight} } @rated),
+   'with its conversions');
 is_deeply([ grep { /:shop:(?:error|host|from|action|event|lcp_|inp_|cls_)/ }
             $stream->names('total:*') ], [], 'there are no totals of details');
 

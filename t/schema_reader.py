@@ -42,7 +42,7 @@ BASE = 2 ** (1 / 64)
 # of an event: key -> type of its value
 EVENT = {"t": int, "site": str, "page": str, "dims": dict, "metrics": dict,
          "view": str, "session": str, "n": int, "seq": int, "from": str,
-         "ids": dict, "trace": str, "errors": list, "actions": list,
+         "weight": int, "ids": dict, "trace": str, "errors": list, "actions": list,
          "resources": list, "events": list, "attribution": dict}
 RESOURCE = {"host": str, "type": str, "count": int, "duration": list,
             "bytes": int, "url": str}
@@ -269,18 +269,21 @@ def read_events(client, partitions):
             check_event(event)
 
             site = sites.setdefault(event["site"], {
-                "beacons": 0, "errors": 0, "sessions": set()})
-            site["beacons"] += 1
-            site["errors"] += sum(error.get("count", 1)
-                                  for error in event.get("errors", ()))
-            site["sessions"].add(event.get("session"))
+                "beacons": 0, "errors": 0, "sessions": {}})
+            weight = event.get("weight", 1)
+            site["beacons"] += weight
+            site["errors"] += weight * sum(error.get("count", 1)
+                                           for error in event.get("errors",
+                                                                  ()))
+            site["sessions"][event.get("session")] = weight
 
     for sequences in writers.values():
         expect(sequences == set(range(1, len(sequences) + 1)),
                "a sequence with gaps")
 
     for site in sites.values():
-        site["sessions"] = len(site["sessions"] - {None})
+        site["sessions"].pop(None, None)
+        site["sessions"] = sum(site["sessions"].values())
 
     return sites
 
@@ -297,6 +300,8 @@ def check_event(event):
             for name, value in part.items():
                 expect(isinstance(value, known.get(name, ())),
                        "%r is %r" % (name, value))
+
+    expect(1 < event.get("weight", 2) <= 1000, "a weight out of range")
 
     for name in ("t", "site", "page"):
         expect(name in event, "no %r in an event" % name)

@@ -22,6 +22,7 @@
 static rum_config_t  config;
 static rum_delta_t   delta;
 static rum_gather_t  gather;
+static uint32_t      weight;            /* of events that are added */
 
 
 static int
@@ -32,6 +33,7 @@ setup(void **state)
     assert_int_equal(rum_config_read(&config, NULL), RUM_OK);
     rum_delta_init(&delta, &config.rollup);
     rum_gather_init(&gather);
+    weight = 1;
 
     return 0;
 }
@@ -84,6 +86,7 @@ add(uint32_t page, uint32_t minute, uint32_t own, uint32_t n, double *values)
     memset(&place, 0, sizeof(place));
     place.site = 1;
     place.minute = minute;
+    place.weight = weight;
     place.values[RUM_ATTR_PAGE] = 100 + page;
 
     for (i = 1; i < config.rollup.nattrs; i++) {
@@ -219,11 +222,15 @@ sums_are_those_of_single_values(void **state)
     for (i = 0; i < EVENTS; i++) {
         page = (uint32_t) rand() % PAGES;
         n = (uint32_t) rand() % CELLS;
+        weight = i % 5 == 0 ? 1 + (uint32_t) rand() % 20 : 1;
 
-        for (k = 0; k < n; k++) {
-            values[k] = any_value();
-            assert_int_equal(rum_histogram_record(&plain[page][k], values[k],
-                                                  k % 4),
+        for (k = 0; k < n * weight; k++) {
+            if (k < n) {
+                values[k] = any_value();
+            }
+
+            assert_int_equal(rum_histogram_record(&plain[page][k % n],
+                                                  values[k % n], k % n % 4),
                              RUM_OK);
         }
 
@@ -311,6 +318,94 @@ removed_and_void_samples_are_told_apart(void **state)
 }
 
 
+/* all that an event counts is counted so often, but it is one entry */
+
+static void
+an_event_counts_by_its_weight(void **state)
+{
+    double              values[2] = { 10, 0 };
+    rum_histogram_t     h;
+    rum_delta_event_t  *event;
+
+    (void) state;
+
+    add(1, 10, 0, 0, NULL);
+
+    weight = RUM_MAX_WEIGHT;
+    add(2, 10, 0, 2, values);
+    event = rum_delta_event_at(&delta, delta.last);
+    event->views = 1;
+    event->entrances = 1;
+
+    weight = 3;
+    add(0, 10, 0, 2, values);
+    event = rum_delta_event_at(&delta, delta.last);
+    event->samples[0].kind = RUM_SAMPLE_REMOVED;
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    assert_int_equal(rum_gather(&gather, &delta,
+                                group(0, 10, RUM_VALUE_ALL)),
+                     RUM_OK);
+
+    assert_int_equal(gather.entries, 3);
+    assert_int_equal(gather.counters[RUM_COUNTER_BEACONS], 1 + 1000 + 3);
+    assert_int_equal(gather.counters[RUM_COUNTER_VIEWS], 1000);
+    assert_int_equal(gather.counters[RUM_COUNTER_ENTRANCES], 1000);
+    assert_int_equal(gather.counters[RUM_COUNTER_ERRORS], 1 + 2 * 1000);
+    assert_int_equal(gather.counters[RUM_COUNTER_BOUNCES], 1 + 1000 - 3);
+
+    rum_gather_histogram(&gather.added, CELL, &h);
+    assert_int_equal(h.count, 1000);
+    assert_int_equal(h.ratings[0], 1000);
+    assert_true(rum_histogram_sum(&h) == 10000);
+    assert_true(h.min == 10 && h.max == 10);
+
+    rum_gather_histogram(&gather.added, CELL + 1, &h);
+    assert_int_equal(h.count, 1003);
+    assert_int_equal(h.zero_count, 1003);
+
+    rum_gather_histogram(&gather.removed, CELL, &h);
+    assert_int_equal(h.count, 3);
+    assert_int_equal(gather.nsamples, 1);
+    assert_int_equal(gather.samples[0].weight, 3);
+    assert_true(gather.samples[0].sample->value == 10);
+}
+
+
+static void
+a_counter_that_is_too_large_stays(void **state)
+{
+    int                 i;
+    rum_place_t         place;
+    const rum_group_t  *g;
+    rum_delta_event_t  *event;
+
+    static const rum_sample_t  sample = {
+        1e15, 0, RUM_COUNTER_BYTES, 0, RUM_SAMPLE_COUNTER
+    };
+
+    (void) state;
+
+    memset(&place, 0, sizeof(place));
+    place.weight = RUM_MAX_WEIGHT;
+
+    for (i = 0; i < 20; i++) {
+        event = rum_delta_detail(&delta, &place, 1);
+        assert_non_null(event);
+        event->samples[0] = sample;
+        event->nsamples = 1;
+        assert_int_equal(rum_delta_member(&delta, event, &place,
+                                          RUM_DETAIL_HOST, 50, 0), RUM_OK);
+    }
+
+    assert_int_equal(rum_delta_sort(&delta), RUM_OK);
+    g = group(RUM_DIM_DETAILS + RUM_DETAIL_HOST, 0, 50);
+    assert_non_null(g);
+    assert_int_equal(rum_gather(&gather, &delta, g), RUM_OK);
+    assert_true(gather.counters[RUM_COUNTER_BYTES] == INT64_MAX);
+}
+
+
 static void
 what_is_rejected_is_kept_up_to_a_limit(void **state)
 {
@@ -359,9 +454,10 @@ a_detail_has_its_own_counters_and_values(void **state)
     memset(&place, 0, sizeof(place));
     place.site = 1;
     place.minute = 10;
+    place.weight = 1;
 
     for (i = 0; i < 2; i++) {
-        event = rum_delta_detail(&delta, 6);
+        event = rum_delta_detail(&delta, &place, 6);
         assert_non_null(event);
         memcpy(event->samples, samples, sizeof(samples));
         event->nsamples = 6;
@@ -401,6 +497,10 @@ main(void)
         cmocka_unit_test_setup_teardown(groups_are_in_order_of_dimensions,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(sums_are_those_of_single_values,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_event_counts_by_its_weight, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_is_too_large_stays,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             removed_and_void_samples_are_told_apart, setup, teardown),

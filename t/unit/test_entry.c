@@ -554,6 +554,81 @@ entries_without_newer_keys_are_read(void **state)
 }
 
 
+/* an event counts once unless it says otherwise */
+
+static void
+a_weight_is_there_if_it_is_one(void **state)
+{
+    int                   n;
+    uint32_t              i, last;
+    rum_event_t          *event, *back;
+    rum_entry_decoder_t  *d;
+
+    static const uint32_t  weights[] = { 2, 4, 127, 128, 255, 256, 1000 };
+
+    (void) state;
+
+    event = event_create();
+    back = event_create();
+    d = rum_entry_decoder_create();
+    assert_non_null(d);
+
+    rum_event_reset(event);
+    event->time = 1;
+    event->site = string("s");
+    last = (uint32_t) rum_entry_encode(event, packed, sizeof(packed));
+
+    for (i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
+        event->weight = weights[i];
+        n = rum_entry_encode(event, packed, sizeof(packed));
+        assert_true(n > (int) last);
+
+        back->weight = 0;
+        assert_int_equal(rum_entry_decode(d, packed, (size_t) n, back, NULL),
+                         RUM_OK);
+        assert_int_equal(back->weight, weights[i]);
+    }
+
+    event->weight = 1;
+    assert_int_equal(rum_entry_encode(event, packed, sizeof(packed)), last);
+    assert_int_equal(rum_entry_decode(d, packed, last, back, NULL), RUM_OK);
+    assert_int_equal(back->weight, 1);
+
+    rum_entry_decoder_destroy(d);
+    free(event);
+    free(back);
+}
+
+
+static void
+a_weight_out_of_range_is_refused(void **state)
+{
+    size_t         i;
+    unsigned char  entry[40];
+
+    static const char    head[] = "\x83\xa1t\x01\xa4site\xa1s\xa6weight";
+    static const rum_str_t  bad[] = {
+        rum_string("\x00"),                          /* 0 */
+        rum_string("\xcd\x03\xe9"),                  /* 1001 */
+        rum_string("\xce\xff\xff\xff\xff"),
+        rum_string("\xcf\0\0\0\1\0\0\0\1"),        /* 2^32 + 1 */
+        rum_string("\xff"),                          /* -1 */
+        rum_string("\xca\x40\0\0\0"),               /* 2.0 */
+        rum_string("\xa1" "2"), rum_string("\xc3"), rum_string("\xc0"),
+        rum_string("\x91\2")
+    };
+
+    (void) state;
+
+    memcpy(entry, head, sizeof(head) - 1);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        memcpy(entry + sizeof(head) - 1, bad[i].data, bad[i].len);
+        assert_refused(entry, sizeof(head) - 1 + bad[i].len);
+    }
+}
+
+
 static void
 unknown_keys_are_skipped(void **state)
 {
@@ -590,6 +665,8 @@ main(void)
         cmocka_unit_test(ids_are_taken_apart),
         cmocka_unit_test(what_is_not_an_event_is_refused),
         cmocka_unit_test(entries_without_newer_keys_are_read),
+        cmocka_unit_test(a_weight_is_there_if_it_is_one),
+        cmocka_unit_test(a_weight_out_of_range_is_refused),
         cmocka_unit_test(unknown_keys_are_skipped)
     };
 

@@ -62,6 +62,7 @@ test_reset_clears_all_scalars_and_counts(void **state)
     assert_int_equal(event.view.len + event.session.len, 0);
     assert_int_equal(event.trace.len + event.url.len + event.path.len, 0);
     assert_int_equal(event.n + event.seq, 0);
+    assert_int_equal(event.weight, 1);
     assert_int_equal(event.nmetrics + event.ndims + event.nerrors, 0);
     assert_int_equal(event.nactions + event.nresources + event.nevents, 0);
     assert_int_equal(event.nattributions, 0);

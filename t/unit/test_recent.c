@@ -82,6 +82,7 @@ put_in_order(uint64_t key, uint64_t time, uint64_t order, uint32_t minute,
     where.site = 3;
     where.minute = minute;
     where.values[0] = minute + 1;
+    where.weight = minute + 3;
     where.nown = 2;
     where.own[1].dim = 1;
     where.own[1].value = minute + 2;
@@ -132,6 +133,7 @@ a_later_value_removes_the_earlier(void **state)
 
     assert_int_equal(place.site, 3);
     assert_int_equal(place.minute, 5);
+    assert_int_equal(place.weight, 8);
     assert_int_equal(place.values[0], 6);
     assert_int_equal(place.nown, 2);
     assert_int_equal(place.own[1].dim, 1);
