@@ -3,6 +3,7 @@
 
   return_204   nginx answers, the body is thrown away: the floor of any HTTP answer
   module       rum_beacon with the defaults: parsed, GeoIP, client detection, queued, delivered to a real Redis
+  sampled      the same with rum_sample 0.001: nearly all are parsed and not kept
   stored       the same with rum_ack stored: the answer waits for Redis
   spool        the same with rum_ack stored, no Redis, and rum_spool: the answer waits for the disk
   lua          the same job in OpenResty's Lua module with a batching queue (where libnginx-mod-http-lua is installed)
@@ -30,6 +31,7 @@ HTTP = {
 LOCATION = {
     "return_204": "return 204;",
     "module": "rum_beacon shop;",
+    "sampled": "rum_beacon shop; rum_sample 0.001;",
     "stored": "rum_beacon shop; rum_ack stored;",
     "spool": "rum_beacon shop; rum_ack stored;",
     "lua": "content_by_lua_block { require('peer').beacon() }",
@@ -41,7 +43,7 @@ class Contestant:
         self.name = name
         self.redis = redis
         self.port = rb.free_port()
-        kind = "module" if name in ("stored", "spool") else name
+        kind = "module" if name in ("sampled", "stored", "spool") else name
         values = {"redis": redis.port, "mmdb": mmdb, "here": os.path.join(rb.TOP, "bench")}
         http = HTTP.get(kind, "") % values
         if name == "spool":

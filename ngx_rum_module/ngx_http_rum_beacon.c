@@ -2,7 +2,7 @@
  * The beacon endpoint: the content handler of a location with rum_beacon.
  *
  *   headers -> method, origin, token, privacy -> body -> inflate -> parse
- *           -> enrich -> delivery -> answer
+ *           -> sample -> enrich -> delivery -> answer
  *
  * Parsing, enrichment and encoding happen in one go without giving the
  * worker away, so one parser and one event serve all requests of a worker.
@@ -14,6 +14,7 @@
 
 #include "rum_inflate.h"
 #include "rum_text.h"
+#include "rum_weight.h"
 
 
 #define NGX_HTTP_RUM_FILE_PIECE  16384
@@ -60,6 +61,8 @@ static ngx_int_t ngx_http_rum_beacon_refused(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b, int rc);
 static ngx_int_t ngx_http_rum_beacon_take(ngx_http_request_t *r,
     ngx_http_rum_beacon_t *b);
+static uint32_t ngx_http_rum_beacon_weight(const rum_event_t *event,
+    uint32_t rate);
 static ngx_uint_t ngx_http_rum_beacon_hash(ngx_http_request_t *r,
     const rum_event_t *event);
 static ngx_int_t ngx_http_rum_beacon_wait(ngx_http_request_t *r,
@@ -506,8 +509,8 @@ ngx_http_rum_beacon_refused(ngx_http_request_t *r, ngx_http_rum_beacon_t *b,
 
 
 /*
- * The event is parsed: enrich it and hand it over.  NGX_DONE: the answer
- * comes when it is stored; else what to finalize the request with.
+ * The event is parsed: if it is kept, enrich it and hand it over.  NGX_DONE:
+ * the answer comes when it is stored; else what to finalize the request with.
  */
 
 static ngx_int_t
@@ -521,6 +524,16 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
 
     event = &ngx_http_rum_worker.event;
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rum_module);
+
+    if (rlcf->sample != RUM_RATE_ALL) {
+        event->weight = ngx_http_rum_beacon_weight(event,
+                                                   (uint32_t) rlcf->sample);
+
+        if (event->weight == 0) {
+            return ngx_http_rum_answer_empty(r, &b->ctx,
+                                             NGX_HTTP_RUM_SAMPLED);
+        }
+    }
 
     result = ngx_http_rum_enrich(r, &b->ctx, &b->headers, event);
 
@@ -558,6 +571,39 @@ ngx_http_rum_beacon_take(ngx_http_request_t *r, ngx_http_rum_beacon_t *b)
     }
 
     return ngx_http_rum_answer_empty(r, &b->ctx, NGX_HTTP_RUM_ACCEPTED);
+}
+
+
+/*
+ * By the session, else the view, else the measurement (web-vitals objects only
+ * have an id each, which later values of the same one have too), else at
+ * random.  0: not to be kept.
+ */
+
+static uint32_t
+ngx_http_rum_beacon_weight(const rum_event_t *event, uint32_t rate)
+{
+    uint64_t          hash;
+    const rum_str_t  *key;
+
+    key = &event->session;
+
+    if (key->len == 0) {
+        key = &event->view;
+    }
+
+    if (key->len == 0 && event->nmetrics != 0) {
+        key = &event->metrics[0].id;
+    }
+
+    if (key->len == 0) {
+        hash = (uint64_t) ngx_random() << 33 | (uint64_t) ngx_random() << 1;
+
+    } else {
+        hash = rum_weight_hash(key);
+    }
+
+    return rum_weight(hash, rate);
 }
 
 

@@ -8,6 +8,7 @@
 #include "ngx_http_rum_spool.h"
 #include "ngx_http_rum_status.h"
 #include "rum_detail.h"
+#include "rum_weight.h"
 
 
 #define NGX_HTTP_RUM_RING_DEFAULT    (16 * 1024 * 1024)
@@ -35,6 +36,8 @@ static char *ngx_http_rum_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rum_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rum_sample(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static ngx_int_t ngx_http_rum_init_process(ngx_cycle_t *cycle);
@@ -122,6 +125,13 @@ static ngx_command_t  ngx_http_rum_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_rum_loc_conf_t, privacy),
       &ngx_http_rum_privacy },
+
+    { ngx_string("rum_sample"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_rum_sample,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("rum_token"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -230,6 +240,7 @@ ngx_http_rum_create_loc_conf(ngx_conf_t *cf)
     rlcf->dimensions = NGX_CONF_UNSET_PTR;
     rlcf->ack = NGX_CONF_UNSET_UINT;
     rlcf->privacy = NGX_CONF_UNSET_UINT;
+    rlcf->sample = NGX_CONF_UNSET_UINT;
 
     return rlcf;
 }
@@ -260,6 +271,7 @@ ngx_http_rum_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_RUM_ACK_QUEUED);
     ngx_conf_merge_uint_value(conf->privacy, prev->privacy,
                               NGX_HTTP_RUM_PRIVACY_SIGNALS);
+    ngx_conf_merge_uint_value(conf->sample, prev->sample, RUM_RATE_ALL);
 
     return NGX_CONF_OK;
 }
@@ -507,6 +519,42 @@ ngx_http_rum_dimension(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a share, or a percentage, of up to as many decimals as a rate has */
+
+static char *
+ngx_http_rum_sample(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rum_loc_conf_t *rlcf = conf;
+
+    ngx_int_t   rate;
+    ngx_str_t  *value;
+
+    if (rlcf->sample != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len > 0 && value[1].data[value[1].len - 1] == '%') {
+        rate = ngx_atofp(value[1].data, value[1].len - 1, 4);
+
+    } else {
+        rate = ngx_atofp(value[1].data, value[1].len, 6);
+    }
+
+    if (rate < RUM_RATE_MIN || rate > RUM_RATE_ALL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\", it must be from 0.001 to 1, "
+                           "or from 0.1%% to 100%%", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->sample = (ngx_uint_t) rate;
 
     return NGX_CONF_OK;
 }

@@ -61,6 +61,7 @@ typedef struct {
     ngx_array_t                  *dimensions;   /* of ..._dimension_t */
     ngx_uint_t                    ack;
     ngx_uint_t                    privacy;
+    ngx_uint_t                    sample;       /* RUM_RATE_ALL: no sampling */
 } ngx_http_rum_loc_conf_t;
 
 

@@ -47,6 +47,7 @@ static const rum_str_t  ngx_http_rum_result_names[NGX_HTTP_RUM_BEACON] = {
     rum_string(""),
     rum_string("accepted"),
     rum_string("privacy"),
+    rum_string("sampled"),
     rum_string("preflight"),
     rum_string("method"),
     rum_string("origin"),

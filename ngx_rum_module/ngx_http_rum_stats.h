@@ -20,6 +20,7 @@ typedef enum {
     NGX_HTTP_RUM_NONE = 0,              /* not decided (yet) */
     NGX_HTTP_RUM_ACCEPTED,
     NGX_HTTP_RUM_PRIVACY,               /* dropped by DNT or Sec-GPC */
+    NGX_HTTP_RUM_SAMPLED,               /* another session stands for it */
     NGX_HTTP_RUM_PREFLIGHT,
     NGX_HTTP_RUM_METHOD,
     NGX_HTTP_RUM_ORIGIN,

@@ -187,6 +187,28 @@ for my $directive (['rum_ack', qw(queued stored)],
 }
 
 
+# rum_sample
+
+good('rum_sample everywhere', http => 'rum_sample 0.25;',
+     server => join "\n", 'rum_sample 25%;', map {
+         "location /$_ { rum_sample $_; }"
+     } qw(1 0.001 .5 0.333333 1.0 0.1% 99.9999% 100%));
+
+for my $rate ('', '.', '%', '$arg_rate', '0', '0.000999', '1.000001', '-0.5',
+              '1e-2', '0.1234567', '0.09%', '100.1%', '9' x 20)
+{
+    bad("rum_sample \"$rate\"",
+        "invalid rate \"$rate\", it must be from 0.001 to 1, or from 0.1% to "
+        . '100%', server => "rum_sample \"$rate\";   # here");
+}
+
+bad('rum_sample twice', '"rum_sample" directive is duplicate',
+    server => "rum_sample 0.5;\nrum_sample 0.5;   # here");
+bad('rum_sample without an argument',
+    'invalid number of arguments in "rum_sample" directive',
+    server => 'rum_sample;   # here');
+
+
 # rum_allow_origin
 
 good('rum_allow_origin everywhere and often',
