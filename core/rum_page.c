@@ -4,6 +4,7 @@
  */
 
 #include "rum_page.h"
+#include "rum_page_kinds.h"
 #include "rum_utf8.h"
 
 #define RUM_PAGE_UUID         36
@@ -13,19 +14,24 @@
 #define RUM_PAGE_EXTENSION    5         /* longest file extension */
 
 /* classes of characters in a segment */
-#define RUM_PAGE_LOWER        0x01
-#define RUM_PAGE_UPPER        0x02
-#define RUM_PAGE_DIGIT        0x04
-#define RUM_PAGE_ALNUM        0x07
-#define RUM_PAGE_HEX          0x08      /* besides one of the three */
-#define RUM_PAGE_JOIN         0x10      /* "-" and "_" */
-#define RUM_PAGE_ASIS         0x20      /* printable, needs no encoding */
-#define RUM_PAGE_SCHEME       0x40      /* may stand in "https" */
-#define RUM_PAGE_STOP         0x80      /* ends host or path */
+#define RUM_PAGE_LOWER        0x0001
+#define RUM_PAGE_UPPER        0x0002
+#define RUM_PAGE_LETTER       0x0003
+#define RUM_PAGE_DIGIT        0x0004
+#define RUM_PAGE_ALNUM        0x0007
+#define RUM_PAGE_HEX          0x0008    /* besides one of the three */
+#define RUM_PAGE_JOIN         0x0010    /* "-" and "_" */
+#define RUM_PAGE_ASIS         0x0020    /* printable, needs no encoding */
+#define RUM_PAGE_SCHEME       0x0040    /* may stand in "https" */
+#define RUM_PAGE_STOP         0x0080    /* ends host or path */
+#define RUM_PAGE_END          0x0100    /* ends a segment */
+#define RUM_PAGE_AT           0x0200    /* "@", or "%" of an encoded one */
 
 static void rum_page_host(const rum_str_t *authority, rum_str_t *host);
-static size_t rum_page_segment(const rum_str_t *segment, unsigned char *buf,
-    size_t size);
+static size_t rum_page_segment(const rum_str_t *segment, unsigned seen,
+    unsigned char *buf, size_t size);
+static const rum_str_t *rum_page_kind(const rum_str_t *segment,
+    unsigned seen, size_t *stem);
 static size_t rum_page_extension(const rum_str_t *segment);
 static int rum_page_id(const unsigned char *data, size_t len);
 static int rum_page_uuid(const unsigned char *data, size_t len);
@@ -36,19 +42,23 @@ static size_t rum_page_copy(const unsigned char *data, size_t len,
 
 /* the rest (controls, DEL, what is not ASCII) has no class */
 
-static const uint8_t  rum_page_classes[256] = {
+static const uint16_t  rum_page_classes[256] = {
     [' ' ... '"'] = RUM_PAGE_ASIS,
     ['#'] = RUM_PAGE_ASIS|RUM_PAGE_STOP,
-    ['$' ... '*'] = RUM_PAGE_ASIS,
+    ['$'] = RUM_PAGE_ASIS,
+    ['%'] = RUM_PAGE_ASIS|RUM_PAGE_AT,
+    ['&' ... '*'] = RUM_PAGE_ASIS,
     ['+'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME,
     [','] = RUM_PAGE_ASIS,
     ['-'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_JOIN,
     ['.'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME,
-    ['/'] = RUM_PAGE_ASIS,
+    ['/'] = RUM_PAGE_ASIS|RUM_PAGE_END,
     ['0' ... '9'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_DIGIT|RUM_PAGE_HEX,
-    [':' ... '>'] = RUM_PAGE_ASIS,
+    [':'] = RUM_PAGE_ASIS,
+    [';'] = RUM_PAGE_ASIS|RUM_PAGE_END,
+    ['<' ... '>'] = RUM_PAGE_ASIS,
     ['?'] = RUM_PAGE_ASIS|RUM_PAGE_STOP,
-    ['@'] = RUM_PAGE_ASIS,
+    ['@'] = RUM_PAGE_ASIS|RUM_PAGE_AT,
     ['A' ... 'F'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_UPPER|RUM_PAGE_HEX,
     ['G' ... 'Z'] = RUM_PAGE_ASIS|RUM_PAGE_SCHEME|RUM_PAGE_UPPER,
     ['[' ... '^'] = RUM_PAGE_ASIS,
@@ -166,6 +176,7 @@ size_t
 rum_page_group(const rum_str_t *path, unsigned char *buf, size_t size)
 {
     size_t     i, n, len;
+    unsigned   class, seen;
     rum_str_t  segment;
 
     if (size > RUM_LEN_PAGE) {
@@ -187,14 +198,19 @@ rum_page_group(const rum_str_t *path, unsigned char *buf, size_t size)
         }
 
         segment.data = path->data + i;
-        segment.len = 0;
+        seen = 0;
 
-        while (i < path->len && path->data[i] != '/'
-               && path->data[i] != ';')
-        {
-            segment.len++;
-            i++;
+        for ( /* void */ ; i < path->len; i++) {
+            class = rum_page_classes[path->data[i]];
+
+            if (class & RUM_PAGE_END) {
+                break;
+            }
+
+            seen |= class;
         }
+
+        segment.len = (size_t) (path->data + i - segment.data);
 
         while (i < path->len && path->data[i] != '/') {
             i++;
@@ -210,7 +226,8 @@ rum_page_group(const rum_str_t *path, unsigned char *buf, size_t size)
             break;
         }
 
-        n = rum_page_segment(&segment, buf + len + 1, size - len - 1);
+        n = rum_page_segment(&segment, seen, buf + len + 1,
+                             size - len - 1);
 
         if (n == 0) {
             break;
@@ -229,24 +246,81 @@ rum_page_group(const rum_str_t *path, unsigned char *buf, size_t size)
 }
 
 
+/* seen: the classes of its characters, taken together */
+
 static size_t
-rum_page_segment(const rum_str_t *segment, unsigned char *buf, size_t size)
+rum_page_segment(const rum_str_t *segment, unsigned seen, unsigned char *buf,
+    size_t size)
 {
-    size_t  stem, len;
+    size_t            stem, len;
+    const rum_str_t  *kind;
 
-    static const rum_str_t  id = rum_string(":id");
+    /* most are words: without a digit there are only e-mails and long hex */
 
-    stem = segment->len - rum_page_extension(segment);
-
-    if (!rum_page_id(segment->data, stem)) {
+    if (!(seen & (RUM_PAGE_DIGIT|RUM_PAGE_AT))
+        && segment->len < RUM_PAGE_HEX_LONG)
+    {
         return rum_page_copy(segment->data, segment->len, buf, size);
     }
 
-    len = id.len < size ? id.len : size;
-    memcpy(buf, id.data, len);
+    kind = rum_page_kind(segment, seen, &stem);
+
+    if (kind == NULL) {
+        return rum_page_copy(segment->data, segment->len, buf, size);
+    }
+
+    len = kind->len < size ? kind->len : size;
+    memcpy(buf, kind->data, len);
 
     return len + rum_page_copy(segment->data + stem, segment->len - stem,
                                buf + len, size - len);
+}
+
+
+/* what stands for so many bytes of the segment; NULL if it stays */
+
+static const rum_str_t *
+rum_page_kind(const rum_str_t *segment, unsigned seen, size_t *stem)
+{
+    static const rum_str_t  id = rum_string(":id");
+    static const rum_str_t  date = rum_string(":date");
+    static const rum_str_t  email = rum_string(":email");
+    static const rum_str_t  phone = rum_string(":phone");
+
+    *stem = segment->len;
+
+    if ((seen & RUM_PAGE_AT)
+        && rum_page_email(segment->data, segment->len))
+    {
+        return &email;
+    }
+
+    *stem -= rum_page_extension(segment);
+
+    if (rum_page_id(segment->data, *stem)) {
+        return &id;
+    }
+
+    /* neither begins with a letter */
+
+    if (!(seen & RUM_PAGE_DIGIT)
+        || (rum_page_classes[segment->data[0]] & RUM_PAGE_LETTER))
+    {
+        return NULL;
+    }
+
+    if (rum_page_date(segment->data, *stem)) {
+
+        /* fractions of a second look like an extension */
+
+        if (rum_page_date(segment->data, segment->len)) {
+            *stem = segment->len;
+        }
+
+        return &date;
+    }
+
+    return rum_page_phone(segment->data, *stem) ? &phone : NULL;
 }
 
 
@@ -391,11 +465,16 @@ rum_page_copy(const unsigned char *data, size_t len, unsigned char *buf,
     for (i = 0; i < len; i += n) {
 
         if (rum_page_classes[data[i]] & RUM_PAGE_ASIS) {
-            n = 1;
+            if (out == size) {
+                break;
+            }
 
-        } else {
-            n = data[i] < 0x80 ? 0 : rum_utf8_char(data + i, len - i);
+            buf[out++] = data[i];
+            n = 1;
+            continue;
         }
+
+        n = data[i] < 0x80 ? 0 : rum_utf8_char(data + i, len - i);
 
         if (n != 0) {
             if (n > size - out) {

@@ -4,8 +4,10 @@
  *   https://shop.example/P/18231/?utm=x#top   ->   /P/:id
  *
  * Scheme, host, query, fragment and ";params" go; a segment that is a number,
- * a UUID, long hex or base64-like becomes ":id"; "//" becomes "/"; a trailing
- * slash goes (but "/" stays); case stays, since paths are case-sensitive.
+ * a UUID, long hex or base64-like becomes ":id", a date ":date", one that holds
+ * an e-mail address ":email", a phone number ":phone"; "//" becomes "/"; a
+ * trailing slash goes (but "/" stays); case stays, since paths are
+ * case-sensitive.
  * docs/beacon.md has the exact rules with examples.
  */
 

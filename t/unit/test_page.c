@@ -108,7 +108,6 @@ numbers_are_ids(void **state)
     group_is("/1/2/3", "/:id/:id/:id");
     group_is("/p/7", "/p/:id");
     group_is("/p18231", "/p18231");
-    group_is("/2024-05-01", "/2024-05-01");
     group_is("/v1.2", "/v1.2");
     group_is("/-5", "/-5");
 }
@@ -142,6 +141,112 @@ random_letters_and_digits_are_ids(void **state)
     group_is("/s/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/s/:id");
     group_is("/s/cjld2cjxh0000qzrmn831i7rn", "/s/:id");
     group_is("/s/dQw4w9WgXcQ", "/s/dQw4w9WgXcQ");
+}
+
+
+static void
+dates_are_one(void **state)
+{
+    (void) state;
+
+    group_is("/news/2024-05-17", "/news/:date");
+    group_is("/news/2024-05-17/", "/news/:date");
+    group_is("/2024-5-7", "/:date");
+    group_is("/2024_05_17", "/:date");
+    group_is("/17.05.2024", "/:date");
+    group_is("/05-17-2024", "/:date");
+    group_is("/archive/1999-12", "/archive/:date");
+    group_is("/log/2024-05-17.html", "/log/:date.html");
+    group_is("/2024-05-17T10:00:00Z", "/:date");
+    group_is("/2024-05-17T10:00:00.000Z", "/:date");
+    group_is("/2024-05-17T10%3A00%3A00%2B02%3A00", "/:date");
+    group_is("/2024/05/17/", "/:id/:id/:id");
+    group_is("/20240517", "/:id");
+
+    group_is("/2024-13-01", "/2024-13-01");
+    group_is("/2024-05-32", "/2024-05-32");
+    group_is("/2024-00-10", "/2024-00-10");
+    group_is("/32-01-2024", "/32-01-2024");
+    group_is("/13-13-2024", "/13-13-2024");
+    group_is("/2024-05_17", "/2024-05_17");
+    group_is("/2024-05-", "/2024-05-");
+    group_is("/2024-05-17-", "/2024-05-17-");
+    group_is("/2024-05-1700", "/2024-05-1700");
+    group_is("/2024-05-17T", "/2024-05-17T");
+    group_is("/2024-05-17T1x", "/2024-05-17T1x");
+    group_is("/2024-25", "/2024-25");
+    group_is("/2024.05", "/2024.05");
+    group_is("/1024-12", "/1024-12");
+    group_is("/top-10-2024", "/top-10-2024");
+    group_is("/2024-05-17-a-title", "/2024-05-17-a-title");
+    group_is("/2023-2024", "/2023-2024");
+    group_is("/2.15.10", "/2.15.10");
+}
+
+
+static void
+emails_go(void **state)
+{
+    (void) state;
+
+    group_is("/user/john.doe@example.com", "/user/:email");
+    group_is("/user/john.doe@example.com/edit", "/user/:email/edit");
+    group_is("/user/John+tag%40Example.CO.UK", "/user/:email");
+    group_is("/user/john%40example%2Ecom", "/user/:email");
+    group_is("/unsubscribe/a@b-c.de.html", "/unsubscribe/:email");
+    group_is("/mail=a@b.io,list=5", "/:email");
+    group_is("/@john@mastodon.social", "/:email");
+    group_is("/a@b@c.org", "/:email");
+    group_is("/j@b\xc3\xbc" "cher.example", "/:email");
+    group_is("/j@b%C3%BCcher.\xd1\x80\xd1\x84", "/:email");
+    group_is("/j@b.%D1%80%D1%84", "/:email");
+    group_is("/@john", "/@john");
+    group_is("/@john.doe", "/@john.doe");
+    group_is("/a@b", "/a@b");
+    group_is("/a@.com", "/a@.com");
+    group_is("/a@b.c", "/a@b.c");
+    group_is("/a@b.", "/a@b.");
+    group_is("/a@", "/a@");
+    group_is("/a%40", "/a%40");
+    group_is("/a%4", "/a%4");
+    group_is("/a%", "/a%");
+    group_is("/react@18.2.0", "/react@18.2.0");
+    group_is("/react@18.2.0-rc.1", "/react@18.2.0-rc.1");
+    group_is("/@48.8566,2.3522,15z", "/@48.8566,2.3522,15z");
+    group_is("/a%2540b.com", "/a%2540b.com");
+}
+
+
+static void
+phone_numbers_go(void **state)
+{
+    (void) state;
+
+    group_is("/call/+4915112345678", "/call/:phone");
+    group_is("/call/%2B49%20151%2012345678", "/call/:phone");
+    group_is("/call/%2b49-151-1234567", "/call/:phone");
+    group_is("/0151-1234567", "/:phone");
+    group_is("/030 901820", "/:phone");
+    group_is("/01.23.45.67.89", "/:phone");
+    group_is("/(555)%20123-4567", "/:phone");
+    group_is("/555-123-4567", "/:phone");
+    group_is("/1.555.123.4567", "/:phone");
+    group_is("/612 345 678", "/:phone");
+    group_is("/+4915112345678.vcf", "/:phone.vcf");
+    group_is("/4915112345678", "/:id");
+
+    group_is("/1000-2000", "/1000-2000");
+    group_is("/978-3-16-148410-0", "/978-3-16-148410-0");
+    group_is("/0-306-40615-2", "/0-306-40615-2");
+    group_is("/10.0.19041.1234", "/10.0.19041.1234");
+    group_is("/0.12.3.45678", "/0.12.3.45678");
+    group_is("/+123456", "/+123456");
+    group_is("/12 34 56", "/12 34 56");
+    group_is("/+1234567890123456", "/+1234567890123456");
+    group_is("/12+34567890", "/12+34567890");
+    group_is("/(12345", "/(12345");
+    group_is("/v1.2", "/v1.2");
+    group_is("/3-2-1", "/3-2-1");
 }
 
 
@@ -282,6 +387,9 @@ main(void)
         cmocka_unit_test(numbers_are_ids),
         cmocka_unit_test(uuids_and_long_hex_are_ids),
         cmocka_unit_test(random_letters_and_digits_are_ids),
+        cmocka_unit_test(dates_are_one),
+        cmocka_unit_test(emails_go),
+        cmocka_unit_test(phone_numbers_go),
         cmocka_unit_test(words_are_not_ids),
         cmocka_unit_test(slashes_are_tidied),
         cmocka_unit_test(parameters_go),
