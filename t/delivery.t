@@ -63,11 +63,19 @@ sub ids {
 
 sub figures { return $_[0]->figures || {} }
 
-# until so many are acknowledged
+# until so many are acknowledged, or no more of them are
 sub stored {
     my ($nginx, $n) = @_;
+    my ($now, $before) = (-1, -1);
 
-    return wait_for(sub { (figures($nginx)->{events}{stored} // -1) == $n });
+    while ($now != $n) {
+        $before = $now;
+        wait_for(sub {
+            ($now = figures($nginx)->{events}{stored} // -1) != $before;
+        }) or return 0;
+    }
+
+    return 1;
 }
 
 sub post {
@@ -353,6 +361,10 @@ sub post {
     for my $n (1 .. 400) {
         $fake->mode($n % 20 < 12 ? 'hold' : $n % 20 < 13 ? 'close' : '');
 
+        # there is room again before Redis stops reading
+        wait_for(sub { figures($nginx)->{ring}{bytes} < 1 << 19 })
+            if $n % 20 == 19;
+
         my $r = $c->request('POST', '/rum', body => beacon_json({
             errors => [ map { { message => "m$n", stack => 'x' x 2000 } }
                         1 .. ($n * 7) % 25 + 1 ] }));
@@ -361,6 +373,7 @@ sub post {
 
     $fake->mode('');
     ok(stored($nginx, $taken), "$taken events of more than the ring");
+    cmp_ok($taken, '>', 160, 'four times as many as it has room for');
 
     for my $command (@{ $fake->commands('XADD') }) {
         push @first, $command->[8] =~ s/.*-//r unless $seen{$command->[8]}++;
