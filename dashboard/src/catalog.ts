@@ -12,7 +12,8 @@ export const catalog = {
     metrics: new Map<string, Metric>(),
     sites: [] as string[],
 
-    /* dimension -> its metrics, of the site */
+    /* dimension -> its metrics, of this site */
+    site: undefined as string | undefined,
     dimensions: new Map<string, string[]>(),
 };
 
@@ -42,6 +43,7 @@ export const loadDimensions = async (round: Round, site: string): Promise<void> 
     const { dimensions } = await round.ask<Lists>(address({ list: "dimensions", site }));
 
     catalog.dimensions = new Map(dimensions?.map(({ name, metrics }) => [name, metrics]));
+    catalog.site = site;
 };
 
 /* dimensions that visitors are told apart by: no details, no pairs */
@@ -52,6 +54,38 @@ export const visitorDimensions = (): string[] =>
 /* figures are there for both at once */
 export const keptTogether = (one: string, other: string): boolean =>
     catalog.dimensions.has(`${one},${other}`) || catalog.dimensions.has(`${other},${one}`);
+
+/*
+ * Whether there are figures for the dimensions of a question; who asks for
+ * others is refused.  A site without any may have all of them one day.
+ */
+export const isKept = (question: string): boolean => {
+    const { searchParams } = new URL(question);
+    const by = searchParams.get("by") ?? "all";
+    const where = searchParams.getAll("where").map((filter) => /^([^:]+):[^]/.exec(filter)?.[1] ?? "");
+
+    if (searchParams.get("site") !== catalog.site || !catalog.dimensions.size) {
+        return true;
+    }
+
+    if (by.includes(",")) {
+        return catalog.dimensions.has(by) && where.every((name) => by.split(",").includes(name));
+    }
+
+    const [one, other, third] = new Set(by === "all" ? where : [by, ...where]);
+
+    return one === undefined || third === undefined
+        && (other === undefined ? catalog.dimensions.has(one) : keptTogether(one, other));
+};
+
+/* the same, if they have come since the site's were asked for as well */
+export const isKeptNow = async (round: Round, question: string): Promise<boolean> => {
+    if (!isKept(question)) {
+        await loadDimensions(round, catalog.site!);
+    }
+
+    return isKept(question);
+};
 
 export const metricName = (name: string): string =>
     VITALS.includes(name) || /^(fid|dns|tcp|tls|tti|tbt)$/.test(name) ? name.toUpperCase()

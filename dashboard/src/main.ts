@@ -3,8 +3,8 @@
  * and keeps what is seen new.
  */
 
-import { ApiError, Round } from "./api";
-import { catalog, loadCatalog, loadDimensions } from "./catalog";
+import { address, ApiError, Round } from "./api";
+import { catalog, isKept, loadCatalog, loadDimensions } from "./catalog";
 import { h } from "./dom";
 import { live } from "./live";
 import { announce, buildShell, drawShell, keepFocus, main, showLink } from "./shell";
@@ -18,7 +18,6 @@ const PATIENCE = 400;
 
 let round = new Round();
 let endLive = (): void => {};
-let knownSite: string | undefined;
 
 /* ms between two drawings: the longer the span, the less a second changes */
 const every = (): number => Math.min(60000, Math.max(2000, span() / 2));
@@ -46,13 +45,16 @@ const update = async (now: View): Promise<void> => {
 };
 
 const startLive = (now: View): void => {
-    const lead = now.panels[0]?.ask[0];
+    const first = now.panels[0]?.ask[0];
 
-    if (!state.last || !lead) {
+    if (!state.last || !first) {
         showLink("");
         return;
     }
 
+    /* where there are no figures, whether anything happens */
+    const lead = isKept(first) ? first
+        : address({ site: state.site, last: state.last, metric: "views" });
     let busy = false;
     let waiting: { answer?: unknown } | undefined;
 
@@ -145,9 +147,8 @@ const show = async (): Promise<void> => {
             return;
         }
 
-        if (knownSite !== state.site) {
+        if (catalog.site !== state.site) {
             await loadDimensions(round, state.site);
-            knownSite = state.site;
         }
 
     } catch (error) {

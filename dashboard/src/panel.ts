@@ -4,6 +4,7 @@
  */
 
 import { ApiError, csv, type Round } from "./api";
+import { isKept, isKeptNow } from "./catalog";
 import { png } from "./charts/canvas";
 import { h, id } from "./dom";
 import { tableView, type TableOptions } from "./table";
@@ -14,7 +15,10 @@ export interface PanelOptions {
     title: string;
     note?: string | undefined;
     tools?: Node[];
-    /* addresses of the questions; the first one is that of the CSV */
+    /*
+     * addresses of the questions; the first one is that of the CSV, and there
+     * may be no answer to the others
+     */
     ask: string[];
     csv?: boolean;
     /* draws; says false if there is nothing */
@@ -33,9 +37,10 @@ export interface Panel {
 }
 
 /* not a fault: the aggregator does not keep these dimensions together */
-const notKept = (message: string): Node[] => [
-    h("p", {}, `Not counted for ${state.where.length > 1 ? "these filters" : "this filter"}: ${
-        message}. The aggregator's configuration (rollup) lists the pairs that are.`),
+const notKept = (): Node[] => [
+    h("p", {}, `Not counted for ${state.where.length > 1 ? "these filters" : "this filter"}: `
+        + "there is no rollup that has these dimensions. The aggregator's configuration (rollup) "
+        + "lists the pairs that are."),
     h("a", { href: href({ where: [] }) }, "Show it without filters"),
 ];
 
@@ -133,19 +138,30 @@ export const panel = (options: PanelOptions): Panel => {
     };
 
     const fail = (error: unknown): void => {
-        const { status, parameter, message: words } = error as Partial<ApiError>;
+        body.hidden = true;
+        tell("error", ...whyNot(error));
+    };
+
+    /* the filters do not go with it, or nobody has sent such a thing yet */
+    const nothing = (): void => {
+        const filtered = new URL(options.ask[0]!).searchParams.has("where");
 
         body.hidden = true;
+        tell("empty", ...filtered && state.where.length ? notKept() : [h("p", {}, empty)]);
+    };
 
-        if (status === 400 && parameter === "where" && state.where.length > 0) {
-            tell("empty", ...notKept(words!));
+    const draw = (answers: Answer[]): void => {
+        /* charts measure the room they have */
+        body.hidden = false;
+        drawn = options.show(answers, body);
+        body.hidden = !drawn;
 
-        } else if (status === 400 && parameter === "by") {
-            /* nobody has sent such a thing yet */
-            tell("empty", h("p", {}, empty));
+        if (drawn) {
+            tell("");
+            showTable();
 
         } else {
-            tell("error", ...whyNot(error));
+            tell("empty", h("p", {}, empty));
         }
     };
 
@@ -159,23 +175,19 @@ export const panel = (options: PanelOptions): Panel => {
             node.setAttribute("aria-busy", "true");
 
             try {
-                const answers = await Promise.all(options.ask.map((url) => round.ask(url)));
+                const kept = !options.ask.length || await isKeptNow(round, options.ask[0]!);
+                const answers = kept ? await Promise.all(options.ask.map((url) =>
+                    isKept(url) ? round.ask(url) : undefined)) : [];
 
                 if (round.over) {
                     return;
                 }
 
-                /* charts measure the room they have */
-                body.hidden = false;
-                drawn = options.show(answers, body);
-                body.hidden = !drawn;
-
-                if (drawn) {
-                    tell("");
-                    showTable();
+                if (kept) {
+                    draw(answers as Answer[]);
 
                 } else {
-                    tell("empty", h("p", {}, empty));
+                    nothing();
                 }
 
             } catch (error) {

@@ -4,7 +4,7 @@
  */
 
 import { about, type Round } from "./api";
-import { catalog, keptTogether, visitorDimensions } from "./catalog";
+import { catalog, isKept, keptTogether, visitorDimensions } from "./catalog";
 import { h, id } from "./dom";
 import { at, dimension, label, preciseAt } from "./format";
 import type { Link } from "./live";
@@ -140,8 +140,13 @@ const adder = (round: Round): HTMLElement => {
 
     const suggest = async (): Promise<void> => {
         try {
-            const answer = await round.ask<Answer>(about({
-                by: which.value, metric: "views", limit: 100 }));
+            const url = new URL(about({ by: which.value, metric: "views", limit: 100 }));
+
+            if (!isKept(url.href)) {
+                url.searchParams.delete("where");
+            }
+
+            const answer = await round.ask<Answer>(url.href);
 
             values.replaceChildren(...rowsOf(answer).map((row) =>
                 h("option", { value: row.value, label: label(which.value, row.value) })));

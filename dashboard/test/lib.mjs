@@ -77,6 +77,11 @@ const watch = (page, allowed) => {
             fault("request", url.href);
         }
     });
+    page.on("response", (response) => {
+        if (response.status() >= 400 && response.status() < 500) {
+            fault(response.status(), response.url());
+        }
+    });
 
     return faults;
 };
