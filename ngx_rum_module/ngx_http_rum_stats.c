@@ -9,7 +9,7 @@
  * A reload after a package upgrade may bring new code to an old zone of the
  * same size; a zone of another layout is left and begun anew.
  */
-#define NGX_HTTP_RUM_STATS_LAYOUT  4
+#define NGX_HTTP_RUM_STATS_LAYOUT  5
 #define NGX_HTTP_RUM_STATS_SLOTS   128
 
 

@@ -481,6 +481,24 @@ ok($stream->caught_up, 'dimensions with such a name');
 is($stream->health('dropped'), 3, 'are left out');
 compare('then');
 
+# nginx was given another rate: a session that is known weighs what it did
+my %was = map { $_ => { %{ $stream->total('speed', $_) } } }
+          qw(visits conversions);
+
+$stream->add({ session => 'rate', view => 'rate1', weight => 3,
+               metrics => { lcp => 100 }, events => [ { name => 'paid' } ] });
+$stream->add({ session => 'rate', view => 'rate2', weight => 10,
+               metrics => { lcp => 9000 }, events => [ { name => 'paid' } ] });
+ok($stream->caught_up, 'a session with two weights');
+
+for my $counter (qw(visits conversions)) {
+    my $is = $stream->total('speed', $counter);
+
+    is_deeply([ map { $is->{$_} - $was{$counter}{$_} } qw(good poor) ],
+              [0, $counter eq 'visits' ? 3 : 6],
+              "it moves with all its $counter");
+}
+
 
 # ------------------------------------------------- limits, and what is off
 

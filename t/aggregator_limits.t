@@ -22,6 +22,8 @@ END
 
 my $today = int(time / 86400) * 86400;
 
+sub sum { my $sum = 0; $sum += $_ for @_; return $sum }
+
 sub beacons { return $stream->total($_[0], 'beacons') }
 
 
@@ -59,6 +61,20 @@ is_deeply(beacons('page'), { '/1' => 1, '/2' => 2, '/3' => 1, '/4' => 1,
           'who has a row keeps it');
 is(beacons('country')->{'(unknown)'}, 2,
    'what is not said does not count as a value');
+
+my ($now, @other) = (int(time * 1000), $stream->health('other'));
+
+for my $weight (1, 50) {
+    $stream->add({ t => $now, page => "/w$weight",
+                   $weight > 1 ? (weight => $weight) : () });
+    ok($stream->caught_up, "a weight of $weight");
+    push @other, $stream->health('other');
+}
+
+is($other[2] - $other[1], $other[1] - $other[0],
+   'health counts events, not what they stand for');
+is(sum(values %{ beacons('page') }), beacons('all')->{'*'},
+   'rows count what they stand for, all the same');
 
 
 # ----------------------------------------------------------------- names
