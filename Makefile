@@ -173,7 +173,7 @@ $(AGENT_NPM)/node_modules: agent/package.json agent/package-lock.json \
 $(BUILD)/agent/rum.js: $(AGENT_SRC) $(AGENT_NPM)/node_modules
 	@echo '  node  $@'
 	@rm -rf $(AGENT_NPM)/src $(AGENT_NPM)/test $(AGENT_NPM)/dist
-	@cp -r agent/. $(AGENT_NPM)
+	@cp -r agent/. LICENSE $(AGENT_NPM)
 	$(Q)cd $(AGENT_NPM) && npm run -s check && npm run -s build
 	@mkdir -p $(@D)
 	@cp $(AGENT_NPM)/dist/* $(@D)

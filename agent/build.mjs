@@ -1,11 +1,13 @@
 /*
  * Bundles both tiers into dist/: rum.js and rum-vitals.js for a script tag,
- * .mjs to import, each with its source map, and the types.
+ * .mjs to import, each with its source map, the types and the licenses.
  *
  * Properties that begin with _ are ours or web-vitals' own: they get short names.
  */
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+    cpSync, existsSync, mkdirSync, readFileSync, writeFileSync,
+} from "node:fs";
 import { resolve } from "node:path";
 
 import { build } from "esbuild";
@@ -20,8 +22,17 @@ const lib = resolve("node_modules/web-vitals/dist/modules/lib");
 
 const readable = !!process.env.RUM_READABLE;
 
+/*
+ * What a script begins with.  Chromium compiles all of it while it is loaded
+ * then, and not each function when it is called, in a task of the page.
+ */
+const HINT = "//# allFunctionsCalledOnLoad\n";
+const LICENSE =
+    `/*! ngx_rum, BSD-2-Clause; web-vitals ${version}, Apache-2.0 */`;
+
 const bundle = async (entry, name, format, full) => {
     const outfile = `dist/${name}`;
+    const first = format === "iife" ? HINT + LICENSE : LICENSE;
 
     await build({
         entryPoints: [`src/${entry}.ts`],
@@ -35,9 +46,7 @@ const bundle = async (entry, name, format, full) => {
         define: { FULL: String(full) },
         alias: { "web-vitals-lib": lib },
         plugins: [lean],
-        banner: {
-            js: `/*! ngx_rum, BSD-2-Clause; web-vitals ${version}, Apache-2.0 */`,
-        },
+        banner: { js: first },
     });
 
     if (readable) {
@@ -49,6 +58,7 @@ const bundle = async (entry, name, format, full) => {
         ecma: 2020,
         module: format === "esm",
         compress: { passes: 3 },
+        format: { comments: false, preamble: first },
         sourceMap: {
             content: readFileSync(outfile + ".map", "utf8"),
             url: name + ".map",
@@ -65,6 +75,14 @@ await bundle("rum", "rum.js", "iife", true);
 await bundle("rum-vitals", "rum-vitals.js", "iife", false);
 await bundle("module", "rum.mjs", "esm", true);
 await bundle("module-vitals", "rum-vitals.mjs", "esm", false);
+
+const licenses = {
+    "ngx_rum": existsSync("LICENSE") ? "LICENSE" : "../LICENSE",
+    "web-vitals": "node_modules/web-vitals/LICENSE",
+};
+
+writeFileSync("dist/licenses.txt", Object.entries(licenses).map(
+    ([name, file]) => `${name}\n\n${readFileSync(file, "utf8")}`).join("\n\n"));
 
 for (const types of ["rum.d.ts", "rum-vitals.d.ts"]) {
     cpSync(types, `dist/${types}`);

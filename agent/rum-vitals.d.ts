@@ -3,4 +3,4 @@
  * config and consent.
  */
 
-export { start, type Rum, type RumOptions } from "./rum";
+export { start, type Rum, type RumOptions } from "./rum.js";

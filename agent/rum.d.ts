@@ -20,6 +20,8 @@ export interface RumOptions {
     errorsAlways?: boolean | string;
     /** collectors that do not run, with a space between them */
     off?: string;
+    /** measured in a frame, too, as a view of its own */
+    iframes?: boolean | string;
     /** query strings and fragments of page URLs are sent */
     query?: boolean | string;
     /** console.error is an error */

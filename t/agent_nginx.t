@@ -56,12 +56,16 @@ my %errors = map { $_->{type} => $_ } map { @{ $_->{errors} || [] } } @events;
 
 is($errors{fetch}{message}, 'GET 404', 'a failed request');
 ok($errors{TypeError}, 'an error');
-is(scalar(grep { $_->{type} eq 'Error' }
+is(scalar(grep { $_->{message} =~ /^number/ }
           map { @{ $_->{errors} || [] } } @events), 40, 'all other errors');
 
-my ($event) = map { @{ $_->{events} || [] } } @events;
+my ($event, $typed) = map { @{ $_->{events} || [] } } @events;
 
 is($event->{name}, 'checkout', 'a conversion');
+is($typed->{value}, 7.5, 'a value that was a text');
+is((grep { ($_->{metrics}{typed} // 0) == 8.5 } @events), 1, 'a metric, too');
+is((grep { $_->{message} eq 'typed' }
+    map { @{ $_->{errors} || [] } } @events), 1, 'a line that was a text');
 is((grep { ($_->{dims}{ab} // '') eq 'B' } @events) > 0, 1, 'a tag');
 
 my $results = $nginx->json('/status')->{module};

@@ -9,6 +9,7 @@
  * A handler here only takes notes; what needs a layout waits for an idle moment.
  */
 
+import { requests } from "./errors";
 import { idle, now, on, selector, tenth } from "./util";
 import { add, restarts, view } from "./view";
 
@@ -21,12 +22,17 @@ export const startClicks = (): void => {
     let last: EventTarget | null;
     let times: number[] = [];
     let effects = 0;
+    let pending = 0;
 
     const effect = (): void => {
         effects++;
     };
 
     const observer = new MutationObserver(effect);
+
+    /* the browser's list of requests is full at some time */
+    const sum = (): number => effects + requests._begun
+        + performance.getEntriesByType("resource").length;
 
     const dead = (target: any, act: (type: string) => void): void => {
         const element = target.closest?.(LIVELY);
@@ -36,31 +42,35 @@ export const startClicks = (): void => {
         }
 
         const { href } = location;
-        const before = effects;
-        const requests = performance.getEntriesByType("resource").length;
+        const before = sum();
 
-        observer.observe(document, {
-            subtree: true,
-            childList: true,
-            attributes: true,
-            characterData: true,
-        });
+        /* and in the shadow tree, if it was in one */
+        for (const root of [document, element.getRootNode()]) {
+            observer.observe(root, {
+                subtree: true,
+                childList: true,
+                attributes: true,
+                characterData: true,
+            });
+        }
+
+        pending++;
 
         setTimeout(() => {
             effects += observer.takeRecords().length;
-            observer.disconnect();
 
-            if (effects == before && href == location.href
-                && requests
-                    == performance.getEntriesByType("resource").length)
-            {
+            if (!--pending) {
+                observer.disconnect();
+            }
+
+            if (sum() == before && href == location.href) {
                 act("dead_click");
             }
         }, BURST);
     };
 
     for (const type of ["scroll", "submit", "focusin", "blur", "pagehide",
-        "input"])
+        "input", "toggle"])
     {
         on(type, effect);
     }

@@ -1,5 +1,6 @@
 /*
- * rum(...), for the page itself.  What was called before the script had
+ * rum(...), for the page itself: nginx refuses a beacon with a value of a wrong
+ * type, so whatever is said here becomes what it ought to be.  What was called before the script had
  * loaded stands in rum.q.  rum.d.ts has the types.
  */
 
@@ -11,8 +12,10 @@ export type Command = [name: string, ...args: any[]];
 
 const commands: Record<string, (...args: any[]) => void> = {
     metric(name, value) {
-        view._metrics[name] = +value;
-        changed();
+        if (isFinite(value)) {
+            view._metrics[name] = +value;
+            changed();
+        }
     },
 
     mark(name) {
@@ -21,15 +24,22 @@ const commands: Record<string, (...args: any[]) => void> = {
     },
 
     event(name, value) {
-        add("events", { name, value });
+        add("events", { name: "" + name, value: value == null ? value : +value });
     },
 
     tag(name, value) {
-        tags[name] = value;
+        tags[name] = "" + (value ?? "");
         changed();
     },
 
-    error(error, more) {
+    error(error, given = {}) {
+        const more: Record<string, unknown> = {};
+
+        for (const name in given) {
+            more[name] = /line|col/.test(name)
+                ? +given[name] || 0 : "" + given[name];
+        }
+
         if (error instanceof Object) {
             thrown(error, "Error", more);
         } else {

@@ -4,13 +4,16 @@
  * Equal ones become one with a count.
  */
 
-import { flag } from "./options";
+import { beaconUrl, flag } from "./options";
 import type { BeaconError } from "./types";
 import { attempt, bare, cut, on } from "./util";
 import { add, changed, view } from "./view";
 
 const MESSAGE_MAX = 256;
 const STACK_MAX = 2048;
+
+/* of the page's scripts: actions.ts asks whether a click has done something */
+export const requests = { _begun: 0 };
 
 const text = (value: unknown, max: number): string =>
     cut(attempt(() => "" + value) || "?", max);
@@ -86,39 +89,49 @@ const watchFetch = (): void => {
         const input = args[0] as any;
         const method = args[1]?.method || input?.method || "GET";
         const url = input?.url || input;
-        const answer = fetch(...args);
 
-        answer.then(({ status }) => {
-            if (status > 399) {
-                failed("fetch", method, url, status);
+        requests._begun++;
+
+        /* the page gets this one: a rejection is handled by it, or by nobody */
+        return fetch(...args).then((answer) => {
+            if (answer.status > 399) {
+                failed("fetch", method, url, answer.status);
             }
+
+            return answer;
 
         }, (error) => {
             if (error?.name != "AbortError") {
                 failed("fetch", method, url, 0);
             }
-        });
 
-        return answer;
+            throw error;
+        });
     };
 };
 
 const watchRequests = (): void => {
     const { prototype } = XMLHttpRequest;
     const { open } = prototype;
+    const opened = new WeakMap<XMLHttpRequest, any[]>();
 
     prototype.open = function (this: XMLHttpRequest, ...args: any[]) {
-        let aborted: boolean;
+        /* the same object may ask again */
+        if (!opened.has(this)) {
+            this.addEventListener("loadstart", () => requests._begun++);
 
-        this.addEventListener("abort", () => {
-            aborted = true;
-        });
+            for (const type of ["load", "error", "timeout"]) {
+                this.addEventListener(type, () => {
+                    const [method, url] = opened.get(this)!;
 
-        this.addEventListener("loadend", () => {
-            if (!aborted && (this.status > 399 || !this.status)) {
-                failed("xhr", args[0], args[1], this.status);
+                    if (this.status > 399 || !this.status) {
+                        failed("xhr", method, url, this.status);
+                    }
+                });
             }
-        }, { once: true });
+        }
+
+        opened.set(this, args);
 
         return (open as any).apply(this, args);
     };
@@ -128,12 +141,18 @@ export const startErrors = (): void => {
     on("error", uncaught);
     on("unhandledrejection", (event) => thrown(event.reason, "rejection"));
 
-    on("securitypolicyviolation", (event) => report(
-        "csp", event.effectiveDirective + " " + bare(event.blockedURI), {
-            source: bare(event.sourceFile || ""),
-            line: event.lineNumber,
-            col: event.columnNumber,
-        }));
+    on("securitypolicyviolation", (event) => {
+        const { blockedURI: url } = event;
+
+        /* who may not send does not send that */
+        if (url != beaconUrl()) {
+            report("csp", event.effectiveDirective + " " + bare(url), {
+                source: bare(event.sourceFile || ""),
+                line: event.lineNumber,
+                col: event.columnNumber,
+            });
+        }
+    });
 
     watchFetch();
     watchRequests();

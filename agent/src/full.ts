@@ -6,10 +6,10 @@ import { startClicks, startScroll } from "./actions";
 import { call } from "./api";
 import { startErrors } from "./errors";
 import { startFrames } from "./frames";
-import { wanted, type Options } from "./options";
+import { wanted } from "./options";
 import { startResources } from "./resources";
 import { startRoutes } from "./routes";
-import { start as begin } from "./start";
+import { start as begin, type Given } from "./start";
 import { vitals } from "./vitals";
 
 const off = (name: string, startIt: () => void) => () => {
@@ -19,11 +19,11 @@ const off = (name: string, startIt: () => void) => () => {
 };
 
 /* first that of which the browser keeps no list */
-export const start = (options?: Options) => begin(options, [
+export const start = (given?: Given) => begin(given, [
     off("errors", startErrors),
     off("clicks", startClicks),
     off("routes", startRoutes),
-    ...vitals,
+    ...vitals.map((step) => off("vitals", step)),
     off("frames", startFrames),
     off("resources", startResources),
     off("scroll", startScroll),

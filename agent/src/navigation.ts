@@ -3,9 +3,10 @@
  * device and network it was made with.
  */
 
+import { wanted } from "./options";
 import type { Beacon } from "./types";
 import { navigation, tenth } from "./util";
-import { collectors, context, tags, view } from "./view";
+import { collectors, context, view } from "./view";
 
 declare const FULL: boolean;
 
@@ -24,7 +25,14 @@ let complete: unknown;          /* view of which nothing more will come */
 const collect = (): void => {
     if (FULL && !described) {
         described = true;
-        describe();
+
+        if (wanted("navigation")) {
+            describe();
+        }
+
+        if (wanted("device")) {
+            describeDevice();
+        }
     }
 
     const e = complete != view && navigation();
@@ -46,16 +54,14 @@ const collect = (): void => {
     const since = (name: string, field: string): void =>
         set(name, e[field] && e[field] - view._start);
 
-    if (view._nav == "back_forward_cache") {
-        view._metrics.ttfb = 0;
-        return;
+    const restored = view._nav == "back_forward_cache";
+
+    if ((restored || e.responseStart > 0) && (!FULL || wanted("vitals"))) {
+        view._metrics.ttfb = restored ? 0
+            : tenth(Math.max(0, e.responseStart - view._start));
     }
 
-    if (e.responseStart > 0) {
-        view._metrics.ttfb = tenth(Math.max(0, e.responseStart - view._start));
-    }
-
-    if (!FULL) {
+    if (!FULL || restored || !wanted("navigation")) {
         return;
     }
 
@@ -79,22 +85,21 @@ const width = (): string => {
         : w < 1440 ? "lg" : "xl";
 };
 
-/* what hardly changes while the document lives; not at its start, which has
-   more to do, and no layout yet */
+/* of the request that brought the document, not of what comes after */
 const describe = (): void => {
-    const n = navigator as any;
-    const c = n.connection;
+    const { serverTiming, notRestoredReasons } = navigation() || {};
+    const document = view._document = { tags: {} } as Partial<Beacon>;
     const values: Record<string, number> = {};
 
-    for (const { name, duration, description } of navigation()?.serverTiming || []) {
+    for (const { name, duration, description } of serverTiming || []) {
         values[name] = duration;
 
         if (name == "traceparent") {
-            context.traceparent = description;
+            document.traceparent = description;
         }
 
-        if (name == "cache") {
-            tags.cache = description.toLowerCase();
+        if (name == "cache" && description) {
+            document.tags!.cache = description.toLowerCase();
         }
     }
 
@@ -113,7 +118,14 @@ const describe = (): void => {
         reasons?.children?.forEach(blocked);
     };
 
-    blocked(navigation()?.notRestoredReasons);
+    blocked(notRestoredReasons);
+};
+
+/* what hardly changes while the document lives; not at its start, which has
+   more to do, and no layout yet */
+const describeDevice = (): void => {
+    const n = navigator as any;
+    const c = n.connection;
 
     Object.assign(context, {
         network: c?.effectiveType,

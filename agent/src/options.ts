@@ -5,7 +5,20 @@
 
 export type Options = Record<string, unknown>;
 
-export const options: Options = { beacon: "/rum/beacon" };
+export const options: Options = {};
+
+/*
+ * Those of our own tag, in a later task than the script's: whoever gets hold
+ * of a page's first element, as document.currentScript does, waits for as long
+ * as for all else that the script does.
+ */
+export const ofTag = (): Options | undefined => {
+    const find = (which: string) =>
+        document.querySelector<HTMLScriptElement>(`script[${which}]`);
+    const tag = find("data-beacon") || find("src*=rum");
+
+    return tag ? { ...tag.dataset, src: tag.src } : undefined;
+};
 
 /* an attribute that is there is meant, unless it says no */
 export const flag = (name: string): boolean =>
@@ -15,14 +28,26 @@ export const flag = (name: string): boolean =>
 export const wanted = (collector: string): boolean =>
     !(" " + options.off + " ").includes(" " + collector + " ");
 
-export const beaconUrl = (): string =>
-    options.beacon + (options.site
-        ? "?site=" + encodeURIComponent("" + options.site) : "");
+/* what a <base> says is not for us */
+export const beaconUrl = (): string => {
+    const url = new URL("" + (options.beacon || "/rum/beacon"), location.href);
 
-/* Global Privacy Control and Do Not Track: then nothing is done at all */
+    if (options.site) {
+        url.search += (url.search && "&")
+            + "site=" + encodeURIComponent("" + options.site);
+    }
+
+    return url.href;
+};
+
+/*
+ * Global Privacy Control and Do Not Track: then nothing is done at all.  Nor
+ * in a frame, which is no view of its own.
+ */
 export const refused = (): boolean => {
     const n = navigator as Navigator & Record<string, unknown>;
 
     return !!n.globalPrivacyControl || n.doNotTrack == "1"
-        || (window as unknown as Options).doNotTrack == "1";
+        || (window as unknown as Options).doNotTrack == "1"
+        || self != top && !flag("iframes");
 };

@@ -3,7 +3,7 @@
  * of other hosts.  The agent's own requests are not among them.
  */
 
-import { beaconUrl } from "./options";
+import { beaconUrl, options } from "./options";
 import type { Resource } from "./types";
 import { bare, observe, tenth } from "./util";
 import { changed, collectors, restarts, view } from "./view";
@@ -13,7 +13,7 @@ const SLOWEST = 8;
 const HOST = /^\w+:\/\/(?:[^/]*@)?([^/?#]+)/;
 
 export const startResources = (): void => {
-    const own = new URL(beaconUrl(), document.baseURI).href;
+    const own = beaconUrl();
     let all = 0;
     let others = 0;
 
@@ -21,7 +21,7 @@ export const startResources = (): void => {
         const { name, initiatorType: type, duration } = entry;
         const [, host] = HOST.exec(name) || [];
 
-        if (name == own || !host) {
+        if (name == own || name == options.src || !host) {
             return;
         }
 

@@ -4,5 +4,6 @@
  */
 
 import { start } from "./vitals-only";
+import { ofTag } from "./options";
 
-start(document.currentScript?.dataset);
+start(ofTag);

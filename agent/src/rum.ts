@@ -4,5 +4,6 @@
  */
 
 import { start } from "./full";
+import { ofTag } from "./options";
 
-start(document.currentScript?.dataset);
+start(ofTag);

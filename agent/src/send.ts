@@ -4,7 +4,7 @@
  */
 
 import { beaconUrl } from "./options";
-import { keep, unkeep } from "./session";
+import { keep, silent, unkeep } from "./session";
 import type { Beacon } from "./types";
 import { next } from "./util";
 
@@ -22,6 +22,11 @@ const plainFetch = globalThis.fetch;
 const LISTS = ["errors", "actions", "resources", "events"] as const;
 
 const post = (body: string, data: string | Blob): void => {
+    /* consent may have been withdrawn while it waited */
+    if (silent) {
+        return;
+    }
+
     plainFetch(beaconUrl(), {
         method: "POST",
         body: data,

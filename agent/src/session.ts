@@ -20,6 +20,13 @@ export interface Session {
     in: boolean;        /* is in the sample */
 }
 
+/* no consent yet, or no more */
+export let silent = false;
+
+export const silence = (now: boolean): void => {
+    silent = now;
+};
+
 const read = (key: string): any =>
     attempt(() => JSON.parse(sessionStorage.getItem(key)!));
 
@@ -38,7 +45,7 @@ export const session = (): Session => {
             id: id(),
             n: 0,
             t,
-            in: Math.random() < +(options.sample ?? 1),
+            in: Math.random() < +("" + (options.sample ?? "") || 1),
         };
 };
 
@@ -47,15 +54,23 @@ export const save = (s: Session): void => {
     write(KEY, s);
 };
 
-/* a beacon was sent; to write that down each time is not worth it */
+/* a beacon was sent; to write that down each time is not worth it, and what
+   was sent when the session had ended is no sign of life */
 export const touch = (s: Session): void => {
-    if (Date.now() - s.t > MINUTE) {
+    const idle = Date.now() - s.t;
+
+    if (idle > MINUTE && idle < IDLE) {
         save(s);
     }
 };
 
 /* the oldest go first when there is no more room */
 export const keep = (body: string): void => {
+    /* it may have been under way when consent was withdrawn */
+    if (silent) {
+        return;
+    }
+
     const kept: string[] = read(QUEUE) || [];
 
     kept.push(body);

@@ -5,11 +5,15 @@
 
 import { options, refused, type Options } from "./options";
 import { drain } from "./send";
+import { silence } from "./session";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { finish, next, on, oneByOne } from "./util";
-import { begin, flush, hold, silence, tags, view, watch } from "./view";
+import { finish, on, oneByOne } from "./util";
+import { begin, flush, hold, tags, view, watch } from "./view";
+
+/* options, or who knows them once the script's own task is over */
+export type Given = Options | (() => Options | undefined) | undefined;
 
 type Call = [name: string, ...args: any[]];
 
@@ -18,7 +22,8 @@ type Call = [name: string, ...args: any[]];
  * before the last one has all that are missing done at once.
  */
 export const start = (
-    given: Options | undefined, more: (() => void)[], call: (command: Call) => void,
+    given: Given, more: (() => void)[],
+    call: (command: Call) => void,
 ): ((...command: Call) => void) => {
     const page = window as any;
     const waiting: Call[] = page.rum?.q || [];
@@ -42,8 +47,11 @@ export const start = (
 
     const steps = [
         () => {
-            Object.assign(options, given);
+            Object.assign(options,
+                          given instanceof Function ? given() : given);
+        },
 
+        () => {
             for (const [name, more] of waiting) {
                 if (name == "config") {
                     Object.assign(options, more);
@@ -60,6 +68,14 @@ export const start = (
         },
 
         () => begin(navigationType(), activation()),
+
+        /* also the first use of sessionStorage, which takes long */
+        () => {
+            if (options.consent != "required") {
+                drain();
+            }
+        },
+
         hold,
         listen,
         ...more,
@@ -71,7 +87,8 @@ export const start = (
         },
     ];
 
-    const first = () => next(() => oneByOne(steps));
+    /* a timer this once: it is begun in a fifth of the time */
+    const first = () => setTimeout(() => oneByOne(steps));
 
     /* it may be hidden, and gone, before the first of them */
     watch();
@@ -106,7 +123,7 @@ const configure = (): void => {
     }
 
     if (options.consent == "required") {
-        silence();
+        silence(true);
     }
 };
 
@@ -127,10 +144,6 @@ const listen = (): void => {
     });
 
     on("online", () => drain());
-
-    if (options.consent != "required") {
-        drain();
-    }
 };
 
 const leaving = (): void => {

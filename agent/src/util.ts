@@ -133,4 +133,5 @@ export const selector = (node?: any): string | undefined => {
 };
 
 /* an URL as it may be told: query and fragment only if allowed */
-export const bare = (url: string): string => cut(url.split(/[?#]/)[0]!, 512);
+export const bare = (url: string): string =>
+    cut(url.replace(/^(data:|blob:).*|[?#].*/s, "$1"), 512);

@@ -12,7 +12,9 @@
 
 import { beaconUrl, flag } from "./options";
 import { drain, hurry, sendText, soon, texts } from "./send";
-import { forget, save, session, touch, type Session } from "./session";
+import {
+    forget, save, session, silence, silent, touch, type Session,
+} from "./session";
 import type { Attribution, Beacon, Lists, Numbers } from "./types";
 import { attempt, bare, cut, id, idle, now, oneByOne } from "./util";
 
@@ -29,6 +31,7 @@ export interface View {
     _route?: boolean;           /* no document was loaded for it */
     _session?: Session;
     _from?: string;
+    _document?: Partial<Beacon>;    /* of the request that brought it */
     _metrics: Numbers;
     _sent: Numbers;
     _attribution: Record<string, Attribution>;
@@ -47,9 +50,6 @@ export const collectors: ((all?: boolean) => void)[] = [];
 
 /* called when a view begins that needs no new document */
 export const restarts: ((route?: boolean) => void)[] = [];
-
-/* no consent yet, or no more */
-let silent = false;
 
 let shown = false;
 let visible = 0;                /* ms of this view so far */
@@ -120,6 +120,9 @@ export const add = (name: keyof Lists, item: unknown): void => {
     } else if (view._seq < SEQ_MAX) {
         flush();
         list.push(item);
+
+    } else {
+        view._metrics.dropped = (view._metrics.dropped || 0) + 1;
     }
 };
 
@@ -200,8 +203,9 @@ const make = (): Beacon | undefined => {
         metrics,
         attribution,
         ...lists,
-        tags,
         ...context,
+        ...view._document,
+        tags: { ...tags, ...view._document?.tags },
     };
 };
 
@@ -253,6 +257,8 @@ export const hold = (): void => {
         oneByOne(steps = [
             ...collectors,
 
+            enter,
+
             () => {
                 const beacon = make();
 
@@ -286,10 +292,10 @@ export const flush = (leaving?: boolean): void => {
     const parts = beacon ? texts(beacon) : [];
     const old = abort;
 
-    const go = (atOnce?: boolean): void => {
-        parts.forEach((text) => sendText(text, atOnce));
-        old?.abort();
-    };
+    const tasks = [
+        ...parts.map((text) => (atOnce?: boolean) => sendText(text, atOnce)),
+        () => old?.abort(),
+    ];
 
     if (beacon) {
         sent(beacon, parts.length);
@@ -299,13 +305,13 @@ export const flush = (leaving?: boolean): void => {
     held = abort = undefined;
 
     if (!leaving) {
-        soon(go);
+        tasks.forEach(soon);
 
     } else if (!silent) {
         /* what was kept would end with the tab */
         drain(true);
         hurry();
-        go(true);
+        tasks.forEach((task) => task(true));
     }
 };
 
@@ -313,7 +319,7 @@ export const consent = (given: boolean): void => {
     if (!given) {
         look();
         abort?.abort();
-        held = abort = undefined;
+        held = abort = view._session = undefined;
         forget();
 
     } else if (silent) {
@@ -321,10 +327,6 @@ export const consent = (given: boolean): void => {
         changed();
     }
 
-    silent = !given;
-};
-
-export const silence = (): void => {
-    silent = true;
+    silence(!given);
 };
 

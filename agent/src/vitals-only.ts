@@ -2,14 +2,13 @@
  * Web Vitals only: rum() knows config and consent.
  */
 
-import type { Options } from "./options";
-import { start as begin } from "./start";
+import { start as begin, type Given } from "./start";
 import { consent } from "./view";
 import { vitals } from "./vitals";
 
-export const start = (options?: Options) => begin(options, vitals,
-    ([name, given]) => {
+export const start = (given?: Given) => begin(given, vitals,
+    ([name, agreed]) => {
         if (name == "consent") {
-            consent(given);
+            consent(agreed);
         }
     });

@@ -12,6 +12,9 @@ const body = `
     <button class="buy now">a secret <b>text</b></button>
     <button class="loads">loads</button>
     <button class="goes">goes</button>
+    <button class="late">late</button>
+    <button class="slow">slow</button>
+    <x-shadow></x-shadow>
     <a class="link" href="/b">a link</a>
     <p class="words">words</p>
     <input id="name" value="a secret value">
@@ -21,6 +24,18 @@ const body = `
             document.querySelector(".words").textContent = "done";
         };
         document.querySelector(".loads").onclick = () => fetch("/b?" + Date());
+        document.querySelector(".late").onclick = () => setTimeout(() => {
+            document.querySelector(".words").textContent = "late";
+        }, 900);
+        document.querySelector(".slow").onclick = () => fetch("/slow");
+        performance.setResourceTimingBufferSize(0);
+
+        const tree = document.querySelector("x-shadow")
+            .attachShadow({ mode: "open" });
+
+        tree.innerHTML = "<button>in a shadow</button>";
+        tree.firstChild.onclick = () => tree.append("done");
+
         document.querySelector(".goes").onclick = () => history.pushState(
             null, "", "#" + performance.now());
     </script>`;
@@ -29,6 +44,7 @@ const site = await serve({
     "/": page(body),
     "/off": page(body, 'data-off="clicks scroll"'),
     "/b": "<!doctype html><title>b</title>",
+    "/slow": () => {},
 });
 
 const browser = await chromium();
@@ -103,7 +119,8 @@ test("a click on a button without any effect is dead", async () => {
 });
 
 for (const [what, selector] of [["a change of the page", "#works"],
-    ["a request", ".loads"], ["a new URL", ".goes"]])
+    ["a request", ".loads"], ["a request that takes long", ".slow"],
+    ["a new URL", ".goes"], ["a change of a shadow tree", "x-shadow button"]])
 {
     test(`${what} is an effect`, async () => {
         const beacon = await visit("/", async (tab) => {
@@ -115,6 +132,40 @@ for (const [what, selector] of [["a change of the page", "#works"],
 
         assert.equal(kinds(beacon).length, 2);
         assert.doesNotMatch(kinds(beacon).join(), /dead/);
+    });
+}
+
+test("a click is judged by itself, another one meanwhile or not", async () => {
+    const beacon = await visit("/", async (tab) => {
+        await tab.click(".buy");
+        await tab.waitForTimeout(400);
+        await tab.click(".late");
+        await tab.waitForTimeout(900);
+        await effects(tab);
+    });
+
+    assert.ok(!kinds(beacon).includes("dead_click button.late"),
+              kinds(beacon).join());
+});
+
+for (const [event, dispatch] of Object.entries({
+    scroll: () => scrollBy(0, 10),
+    submit: () => dispatchEvent(new Event("submit")),
+    focusin: () => document.querySelector("#name").focus(),
+    input: () => dispatchEvent(new Event("input")),
+    toggle: () => dispatchEvent(new Event("toggle")),
+})) {
+    test(`${event} is an effect`, async () => {
+        const beacon = await visit("/", async (tab) => {
+            await tab.click(".buy");        /* focus is one, too */
+            await effects(tab);
+            await tab.click(".buy");
+            await tab.evaluate(dispatch);
+            await effects(tab);
+        });
+
+        assert.equal(kinds(beacon)
+            .filter((kind) => /dead/.test(kind)).length, 1, `${kinds(beacon)}`);
     });
 }
 

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { chromium, page, serve } from "./lib.mjs";
+import { chromium, page, serve, waitFor } from "./lib.mjs";
 
 const snippet = `<script>
     window.rum = window.rum || function () {
@@ -78,6 +78,51 @@ test("metrics, marks, events, conversions, tags and errors", async () => {
     ]);
 });
 
+/* nginx refuses a beacon for a value of a wrong type: t/agent_nginx.t */
+test("values of a wrong type become what they ought to be", async () => {
+    const beacon = await visit("/", () => {
+        rum("metric", "size", "12.5");
+        rum("metric", "none", "much");
+        rum("conversion", "checkout", "59.90");
+        rum("event", 7);
+        rum("tag", "plan", null);
+        rum("tag", "size", { a: 1 });
+        rum("error", "a text", { line: "7", col: null, source: 8 });
+    });
+    const [{ line, col, source }] = beacon.errors;
+
+    assert.equal(beacon.metrics.size, 12.5);
+    assert.ok(!("none" in beacon.metrics));
+    assert.deepEqual(beacon.events,
+        [{ name: "checkout", value: 59.9 }, { name: "7" }]);
+    assert.deepEqual(beacon.tags, { plan: "", size: "[object Object]" });
+    assert.deepEqual({ line, col, source }, { line: 7, col: 0, source: "8" });
+});
+
+test("events beyond the last beacon of a view are counted", async () => {
+    const before = site.got.length;
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        for (let i = 0; i < 1000; i++) {
+            rum("event", "event " + i);
+        }
+    });
+    await tab.leave();
+
+    const beacons = await waitFor(() => {
+        const got = site.got.slice(before);
+
+        return got.some(({ metrics }) => metrics.dropped) && got;
+    }, "dropped");
+    const last = beacons.find(({ metrics }) => metrics.dropped);
+
+    assert.equal(last.metrics.dropped + beacons.reduce((sum, { events }) =>
+        sum + (events?.length || 0), 0), 1000);
+    await tab.close();
+});
+
 test("what was called before the script was there", async () => {
     const beacon = await visit("/early");
 
@@ -137,4 +182,31 @@ test("the types accept what is documented, and nothing else", () => {
 
     execFileSync("node_modules/.bin/tsc", ["--noEmit", "--strict",
         "--lib", "es2022,dom", "dist/types.test.ts"]);
+
+    writeFileSync("dist/vitals.test.ts", `
+        import { start } from "./rum-vitals.js";
+
+        start({ site: "shop" })("consent", true);
+
+        // @ts-expect-error: there is no such option
+        start({ unknown: 1 });`);
+
+    execFileSync("node_modules/.bin/tsc", ["--noEmit", "--strict",
+        "--module", "nodenext", "--lib", "es2022,dom", "dist/vitals.test.ts"]);
+});
+
+test("the package has what is imported from it, and its licenses", () => {
+    const [{ files }] = JSON.parse(execFileSync("npm",
+        ["pack", "--dry-run", "--json", "--ignore-scripts"], { stdio: "pipe" }));
+    const names = files.map(({ path }) => path);
+    const { main, types, exports } = JSON.parse(
+        readFileSync("package.json", "utf8"));
+    const wanted = [main, types, ...Object.values(exports).flatMap((target) =>
+        typeof target === "string" ? [target] : Object.values(target))];
+
+    for (const path of [...wanted, "README.md", "dist/licenses.txt"]) {
+        assert.ok(names.includes(path.replace(/^\.\//, "")), path);
+    }
+
+    assert.match(readFileSync("dist/licenses.txt", "utf8"), /Apache License/);
 });

@@ -33,6 +33,13 @@ const site = await serve({
         response.end(page(""));
     },
 
+    "/mute": (request, response) => {
+        response.setHeader("Content-Type", "text/html");
+        response.setHeader("Content-Security-Policy",
+                           "connect-src 'none'; report-uri /csp-reports");
+        response.end(page(""));
+    },
+
     "/csp-reports": "",
 
     "/500": (request, response) => response.writeHead(500).end(),
@@ -184,6 +191,83 @@ test("violations of the content security policy", async () => {
 
     assert.equal(csp.length, 1);
     assert.equal(csp[0].message, "img-src http://localhost:1/tracker.png");
+});
+
+test("that it may not send is no error of the page", async () => {
+    const tab = await browser.open(site.url + "/mute", {
+        before: () => {
+            window.violations = 0;
+            addEventListener("securitypolicyviolation",
+                             () => { violations++; });
+        },
+    });
+
+    await tab.waitForFunction(() => window.rum && !rum.q && violations);
+    await tab.settled();
+
+    const some = await tab.evaluate(() => violations);
+
+    /* it would try again for what it has seen: every two seconds */
+    await tab.waitForTimeout(5000);
+    assert.ok(await tab.evaluate(() => violations) <= some + 1);
+    await tab.close();
+});
+
+test("the page still hears of rejections of its own", async () => {
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+    assert.equal(await tab.evaluate(() => new Promise((resolve) => {
+        onunhandledrejection = ({ reason }) => resolve(reason.name);
+        fetch("http://127.0.0.1:1/");
+    })), "TypeError");
+    await tab.close();
+});
+
+test("an XMLHttpRequest that is used again", async () => {
+    const errors = await errorsOf("/", async () => {
+        const xhr = new XMLHttpRequest();
+        const ask = (url) => new Promise((resolve) => {
+            xhr.onloadend = resolve;
+            xhr.open("GET", url);
+            xhr.send();
+        });
+
+        xhr.open("GET", "/never");
+        await ask("/missing");
+        await ask("/");
+        await ask("/500");
+    });
+
+    assert.deepEqual(errors.map(({ message, source, count }) =>
+        [message, source, count]), [
+        ["GET 404", site.url + "/missing", 1],
+        ["GET 500", site.url + "/500", 1],
+    ]);
+});
+
+test("its own requests that fail are no errors", async () => {
+    site.answer = 503;
+
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        for (let i = 0; i < 31; i++) {
+            rum("event", "event " + i);
+        }
+    });
+    await waitFor(() => tab.evaluate(() => sessionStorage["rum.q"]), "failure");
+    site.answer = 204;
+
+    const before = site.got.length;
+
+    await tab.leave();
+
+    const sent = (await site.beacons(before + 1)).slice(before);
+
+    assert.ok(sent.every(({ errors }) => !errors), JSON.stringify(sent));
+    await tab.close();
 });
 
 test("console.error only where it is wanted", async () => {

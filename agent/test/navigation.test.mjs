@@ -20,6 +20,7 @@ const site = await serve({
     "/told": (request, response) => html(response, { "Server-Timing":
         `upstream;dur=12.34, total;dur=20, cache;desc="HIT",
          traceparent;desc="${TRACE}"`.replace(/\s+/g, " ") }),
+    "/off": page("<h1>a page</h1>", 'data-off="vitals navigation device"'),
     "/total": (request, response) => html(response,
         { "Server-Timing": "total;dur=20" }),
     "/moved": (request, response) => setTimeout(() => response.writeHead(302,
@@ -116,6 +117,52 @@ test("what nginx said in Server-Timing", async () => {
     assert.equal(beacon.traceparent, TRACE);
     assert.equal((await visit("/total")).metrics.backend, 20);
     assert.ok(!("backend" in (await visit("/")).metrics), "or did not say");
+});
+
+test("a route is no answer of the server's", async () => {
+    const before = site.got.length;
+    const tab = await browser.open(site.url + "/told");
+
+    await tab.settled();
+    await tab.evaluate(() => rum("view", "/route"));
+    await tab.leave();
+
+    const [, route] = (await site.beacons(before + 2)).slice(before)
+        .sort((a, b) => a.n - b.n);
+
+    assert.equal(route.page, "/route");
+    assert.ok(!("traceparent" in route));
+    assert.deepEqual(route.tags, {});
+    await tab.close();
+});
+
+test("a tab that was discarded", async () => {
+    const { nav } = await visit("/", () => {
+        Object.defineProperty(document, "wasDiscarded", { value: true });
+    });
+
+    assert.equal(nav, "restore");
+});
+
+test("the device", async () => {
+    const beacon = await visit("/", () => {
+        Object.defineProperty(navigator, "deviceMemory", { value: 4 });
+        Object.defineProperty(navigator.connection, "saveData",
+                              { value: true });
+    });
+
+    assert.equal(beacon.memory, 4);
+    assert.equal(beacon.save_data, "yes");
+});
+
+test("what is off is not measured", async () => {
+    const { metrics, network, cores, viewport, memory } = await visit("/off");
+
+    for (const name of ["lcp", "fcp", "cls", "ttfb", "load", "response"]) {
+        assert.ok(!(name in metrics), name);
+    }
+
+    assert.deepEqual([network, cores, viewport, memory], Array(4).fill());
 });
 
 test("why the page was not restored, frames included", async () => {

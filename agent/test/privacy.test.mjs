@@ -16,6 +16,9 @@ const site = await serve({
     "/": page(body),
     "/b": page("<h1>b</h1>"),
     "/query": page("<h1>a page</h1>", "data-query"),
+    "/frames": page(`<h1>frames</h1><iframe src="/b"></iframe>
+        <iframe src="/framed"></iframe>`),
+    "/framed": page("<h1>framed</h1>", "data-iframes"),
     "/consent": page("<h1>a page</h1>", 'data-consent="required"'),
 });
 
@@ -29,6 +32,7 @@ for (const [name, signal] of [
         Navigator.prototype, "globalPrivacyControl", { get: () => true })],
     ["Do Not Track", () => Object.defineProperty(
         Navigator.prototype, "doNotTrack", { get: () => "1" })],
+    ["Do Not Track of the window", () => { window.doNotTrack = "1"; }],
 ]) {
     test(`${name}: nothing is sent or stored`, async () => {
         const before = site.got.length;
@@ -147,5 +151,81 @@ test("consent that is taken back ends it, and is forgotten", async () => {
 
     assert.equal(last.page, site.url + "/");
     assert.equal(last.n, 1, "a new session");
+    await tab.close();
+});
+
+test("a beacon that fails after that is not kept", async () => {
+    const tab = await browser.open(site.url + "/", {
+        before: () => {
+            window.fetch = () => new Promise((resolve) => {
+                window.fail = () => resolve({ status: 503 });
+            });
+        },
+    });
+
+    await tab.settled();
+    await tab.evaluate(() => {
+        for (let i = 0; i < 31; i++) {
+            rum("event", "event " + i);
+        }
+    });
+    await tab.waitForFunction(() => window.fail);
+    await tab.evaluate(async () => {
+        rum("consent", false);
+        fail();
+        await new Promise((resolve) => setTimeout(resolve));
+    });
+    assert.deepEqual(await stored(tab), [[], [], ""]);
+    await tab.close();
+});
+
+test("what waits to be sent then is not, and who agrees again is new",
+     async () => {
+    const before = site.got.length;
+    const tab = await browser.open(site.url + "/");
+
+    await tab.settled();
+
+    const old = await tab.evaluate(() => {
+        const { id } = JSON.parse(sessionStorage.rum);
+
+        for (let i = 0; i < 31; i++) {
+            rum("event", "withdrawn");
+        }
+
+        rum("consent", false);
+        return id;
+    });
+
+    await tab.evaluate(() => {
+        rum("consent", true);
+        rum("event", "agreed");
+    });
+    await tab.leave();
+
+    const [beacon, ...more] = (await site.beacons(before + 1)).slice(before);
+
+    assert.deepEqual(more, []);
+    assert.ok(beacon.events.some(({ name }) => name === "agreed"));
+    assert.notEqual(beacon.session, old);
+    await tab.close();
+});
+
+test("a frame is no view, unless that is wanted", async () => {
+    const before = site.got.length;
+    const tab = await browser.open(site.url + "/frames");
+
+    await tab.settled();
+
+    for (const frame of tab.frames().slice(1)) {
+        await frame.waitForFunction(() => window.rum && !rum.q);
+    }
+
+    await tab.leave();
+
+    const beacons = (await site.beacons(before + 2)).slice(before);
+
+    assert.deepEqual(beacons.map(({ page: url }) =>
+        url.slice(site.url.length)).sort(), ["/framed", "/frames"]);
     await tab.close();
 });

@@ -11,6 +11,13 @@ const site = await serve({
     "/": page("<h1>a page</h1>"),
     "/b": page("<h1>b</h1>"),
     "/site": page("<h1>a page</h1>", 'data-site="a&b"'),
+    "/token": page("<h1>a page</h1>",
+                   'data-beacon="/rum/beacon?token=a%2Fb~c" data-site="s"'),
+    "/base": page("<h1>a page</h1>", "",
+                  { head: '<base href="http://localhost:1/">' }),
+    "/empty": page("<h1>a page</h1>",
+                   'data-beacon="" data-sample="" data-site=""'),
+    "/half": page("<h1>a page</h1>", 'data-sample="0.5"'),
     "/none": page("<h1>a page</h1>", 'data-sample="0"'),
     "/errors": page("<h1>a page</h1>", 'data-sample="0" data-errors-always'),
 });
@@ -36,6 +43,20 @@ test("the site is in the address", async () => {
     assert.equal((await beacons())[0].url, "/rum/beacon?site=a%26b");
     await tab.close();
 });
+
+for (const [path, url] of [["/token", "/rum/beacon?token=a%2Fb~c&site=s"],
+    ["/base", "/rum/beacon"], ["/empty", "/rum/beacon"]])
+{
+    test(`the address where beacons of ${path} go`, async () => {
+        const beacons = fresh();
+        const tab = await browser.open(site.url + path);
+
+        await tab.settled();
+        await tab.leave();
+        assert.equal((await beacons())[0].url, url);
+        await tab.close();
+    });
+}
 
 test("the browser holds the beacon, and takes it back", async () => {
     const beacons = fresh();
@@ -210,6 +231,27 @@ test("sessions that are not in the sample send nothing", async () => {
     await other.close();
 });
 
+test("a session is in the sample, or not, on all of its pages", async () => {
+    const seen = new Set();
+
+    for (const random of [0.1, 0.9]) {
+        const tab = await browser.open(site.url + "/half", {
+            before: `Math.random = () => sessionStorage.rum ? ${1 - random}
+                                                            : ${random}`,
+        });
+
+        for (let i = 0; i < 3; i++) {
+            await tab.goto(site.url + "/half");
+            await tab.settled();
+        }
+
+        seen.add(await tab.evaluate(() => JSON.parse(sessionStorage.rum).in));
+        await tab.close();
+    }
+
+    assert.deepEqual([...seen], [true, false]);
+});
+
 test("but their errors, where that is wanted: no views", async () => {
     const beacons = fresh();
     const tab = await browser.open(site.url + "/errors");
@@ -227,5 +269,32 @@ test("but their errors, where that is wanted: no views", async () => {
     assert.equal(beacon.events, undefined);
     assert.deepEqual(beacon.metrics, {});
     assert.ok(beacon.seq > 0);
+    await tab.close();
+});
+
+test("what is kept has a limit, and the oldest goes first", async () => {
+    const tab = await browser.open(site.url + "/", {
+        before: () => Object.defineProperty(navigator, "onLine",
+                                            { value: false }),
+    });
+
+    await tab.settled();
+
+    const kept = await tab.evaluate(async () => {
+        for (let i = 0; i < 900; i++) {
+            rum("error", new Error(`number ${i} ${"x".repeat(4000)}`));
+
+            if (i % 90 === 89) {
+                rum("view", "/view/" + i);      /* each has its nine */
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+        }
+
+        return JSON.parse(sessionStorage["rum.q"]);
+    });
+
+    assert.ok(kept.join("").length <= 1e6, `${kept.join("").length}`);
+    assert.ok(kept.join("").length > 9e5, `${kept.join("").length}`);
+    assert.ok(!kept.join("").includes("number 1 "), "the oldest");
     await tab.close();
 });

@@ -111,26 +111,31 @@ test("views of a session are numbered, and know where they come from",
 
 test("a session is over when nothing was sent for half an hour", async () => {
     const beacons = fresh();
-    const tab = await browser.open(site.url + "/a", {
-        before: () => { delete window.fetchLater; },
-    });
+    const tab = await browser.open(site.url + "/a");
 
     await tab.settled();
     await tab.goto(site.url + "/b");
     await tab.settled();
-    await beacons(1);
+
+    /* that the page is left then begins no new half hour */
     await tab.evaluate(() => {
         const session = JSON.parse(sessionStorage.rum);
+        const { now } = Date;
 
         session.t -= 31 * 60 * 1000;
         sessionStorage.rum = JSON.stringify(session);
+        Date.now = () => now() + 31 * 60 * 1000;
     });
+    await tab.goto(site.url + "/a");
+    await tab.settled();
     await tab.leave();
 
-    const [first, second] = await beacons(2);
+    const [first, second, third] = await beacons(3);
 
-    assert.notEqual(second.session, first.session);
-    assert.deepEqual([first.n, second.n], [1, 1]);
+    assert.deepEqual([first, second, third].map(path), ["/a", "/b", "/a"]);
+    assert.notEqual(third.session, second.session);
+    assert.equal(second.session, first.session);
+    assert.deepEqual([first.n, second.n, third.n], [1, 2, 1]);
     await tab.close();
 });
 

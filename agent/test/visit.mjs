@@ -17,6 +17,10 @@ test("a visit", async () => {
     await tab.evaluate(async () => {
         rum("conversion", "checkout", 59.9);
         rum("tag", "ab", "B");
+        rum("tag", "none", null);
+        rum("event", "typed", "7.5");
+        rum("metric", "typed", "8.5");
+        rum("error", "typed", { line: "9" });
         rum("metric", "cart.items", 3);
         rum("error", new TypeError(`caught ${"\u20ac".repeat(4000)}`));
         await fetch("/none?token=1");

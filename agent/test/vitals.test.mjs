@@ -176,6 +176,7 @@ test("resources name the slowest one of their kind, without its query", async ()
     assert.equal(images.count, 3);
     assert.equal(images.url, slowest.split("?")[0]);
     assert.ok(resources.every(({ url }) => !/[?#]/.test(url)));
+    assert.ok(!resources.some(({ url }) => /rum\.js/.test(url)), "not itself");
 });
 
 test("a view that saw no interaction has no INP", async () => {
