@@ -292,8 +292,8 @@ leak: deps
 	@RUM_BUILD=$(BUILD) RUM_LEAK_BEACONS=1000000 $(PROVE) -v t/leak.t
 
 # not the ones whose point is time, nor those that have no server
-VALGRIND_TESTS ?= $(filter-out t/00_build.t t/abuse% t/agent% t/browser% \
-                    t/chaos.t t/config.t t/dash% t/status_redis.t \
+VALGRIND_TESTS ?= $(filter-out t/00_build.t t/abuse.t t/agent% t/browser% \
+                    t/chaos.t t/config.t t/dash% \
                     t/fuzz_smoke.t t/geoip_build.t t/leak.t t/run.t t/unit.t, \
                     $(sort $(wildcard t/*.t)))
 

@@ -10,7 +10,7 @@ use Test::More;
 use RumLoad;
 use RumTest;
 
-my $n = sanitized() ? 2000 : 10_000;
+my $n = $ENV{RUM_VALGRIND} ? 500 : sanitized() ? 2000 : 10_000;
 my $redis = redis();
 my $nginx = nginx(redis => $redis, redis_options => 'maxlen=20000 ring=1m',
                   server => <<'SERVER');

@@ -183,9 +183,10 @@ $fake->mode('hold');
 $before = count('SMEMBERS');
 $client = start('/status?site=reload');
 ok(wait_for(sub { count('SMEMBERS') > $before }), 'a request waits');
-$nginx->reload;
+kill 'HUP', $nginx->pid;
+ok(wait_for(sub { $nginx->log =~ /gracefully shutting down/ }), 'a reload');
 $fake->mode('');
-is($client->response('GET')->{status}, 200, 'a reload lets it end');
+is($client->response('GET')->{status}, 200, 'lets it end');
 recovers('the new worker answers');
 
 is($nginx->quit, 0, 'quit');
