@@ -17,6 +17,8 @@ static redisReply *rum_partition_array(rum_redis_t *redis,
 static int rum_partition_load_group(rum_partition_t *p, rum_redis_t *redis);
 static int rum_partition_load_checkpoint(rum_partition_t *p,
     const redisReply *groups);
+static void rum_partition_load_found(rum_partition_t *p,
+    const redisReply *stream);
 static int rum_partition_load_writers(rum_partition_t *p,
     const redisReply *reply);
 static int rum_partition_load_open(rum_partition_t *p,
@@ -380,6 +382,7 @@ rum_partition_load_group(rum_partition_t *p, rum_redis_t *redis)
     (void) rum_redis_send(redis, "XGROUP CREATE %s %s 0 MKSTREAM", p->events,
                           RUM_GROUP);
     (void) rum_redis_send(redis, "XINFO GROUPS %s", p->events);
+    (void) rum_redis_send(redis, "XINFO STREAM %s", p->events);
 
     reply = rum_redis_reply(redis);
 
@@ -397,6 +400,14 @@ rum_partition_load_group(rum_partition_t *p, rum_redis_t *redis)
     }
 
     rc = rum_partition_load_checkpoint(p, reply);
+    freeReplyObject(reply);
+
+    reply = rum_redis_expect(redis, REDIS_REPLY_ARRAY);
+    if (reply == NULL) {
+        return RUM_ERROR;
+    }
+
+    rum_partition_load_found(p, reply);
     freeReplyObject(reply);
 
     return rc;
@@ -422,8 +433,6 @@ rum_partition_load_checkpoint(rum_partition_t *p, const redisReply *groups)
 
         p->entries_read = rum_reply_number(groups->element[i],
                                            "entries-read", -1);
-        p->catching_up = rum_reply_number(groups->element[i], "lag", -1)
-                         != 0;
 
         /* reading begins earlier: what is remembered is built up again */
 
@@ -439,6 +448,21 @@ rum_partition_load_checkpoint(rum_partition_t *p, const redisReply *groups)
     }
 
     return RUM_ERROR;
+}
+
+
+static void
+rum_partition_load_found(rum_partition_t *p, const redisReply *stream)
+{
+    const redisReply  *id;
+
+    id = rum_reply_field(stream, "last-generated-id");
+
+    if (id == NULL
+        || rum_stream_id_parse(id->str, id->len, &p->found) != RUM_OK)
+    {
+        p->found = p->checkpoint;
+    }
 }
 
 

@@ -63,13 +63,12 @@ typedef struct {
 
     unsigned              held:1;       /* the lease is ours, memory valid */
     unsigned              told:1;       /* that another holds it */
-    unsigned              catching_up:1;    /* with what was there when it
-                                               was taken over */
     char                  holder[RUM_TOKEN_MAX];    /* that other; empty: not
                                            known, it has just taken it */
     uint64_t              free_in;      /* ms until its lease expires */
 
     rum_stream_id_t       checkpoint;   /* as Redis has it */
+    rum_stream_id_t       found;        /* last entry when taken over */
     rum_stream_id_t       position;     /* last entry recorded, or only
                                            remembered before checkpoint */
     rum_stream_id_t       asked;        /* last entry received */

@@ -617,7 +617,9 @@ rum_worker_flush_at(const rum_worker_t *w, const rum_partition_t *p)
         return p->flushed + w->config->lease / 3;
     }
 
-    if (p->catching_up && !w->behind && !w->once) {
+    if (!w->once && rum_stream_id_cmp(&p->checkpoint, &p->found) < 0
+        && rum_stream_id_cmp(&p->position, &p->found) >= 0)
+    {
         return p->flushed;
     }
 
@@ -643,10 +645,6 @@ rum_worker_flush(rum_worker_t *w, rum_partition_t *p)
     began = rum_worker_ms(CLOCK_MONOTONIC);
     events = p->delta.nevents;
     w->redis.error[0] = '\0';
-
-    if (!w->behind) {
-        p->catching_up = 0;
-    }
 
     rc = rum_partition_flush(p, &w->redis, rum_worker_ms(CLOCK_REALTIME),
                              began);

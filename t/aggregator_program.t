@@ -239,6 +239,18 @@ ok($stream[0]->caught_up, 'a backlog is stored when it has been read');
 is(beacons(0, '/found'), 2500, 'whole');
 is($agg->stop, 0, 'and it ends well');
 
+my $slow = proxy(to => $redis->port);
+
+$slow->mode('delay 0.1');
+$redis->command('FLUSHALL');
+$stream[0]->add({ page => '/found' }) for 1 .. 2500;
+$agg->write_conf(redis => $slow);
+$agg->start;
+ok($stream[0]->caught_up, 'the same where each answer takes its time');
+is(beacons(0, '/found'), 2500, 'whole');
+is($agg->stop, 0, 'and it ends well');
+$agg->write_conf(redis => $redis);
+
 
 # ----------------------------------------------- partitions are shared
 
