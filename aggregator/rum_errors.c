@@ -68,7 +68,7 @@ rum_errors_see(rum_errors_t *e, uint32_t site, uint64_t fingerprint,
                                                             : known->first;
     known->last = time > known->last ? time : known->last;
 
-    /* the sample is the first of the last day, and is kept as long as that is */
+    /* the sample is the first of the last day, and kept as long as that is */
 
     if (listed && time / RUM_ERRORS_DAY <= known->time / RUM_ERRORS_DAY) {
         return RUM_OK;

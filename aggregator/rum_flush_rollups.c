@@ -18,9 +18,10 @@ static int rum_flush_group(rum_flush_t *f, rum_group_t *group);
 static int rum_flush_counters(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row);
 static int rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row);
+    rum_window_t *window, rum_row_t *row, const rum_window_t *minute);
 static int rum_flush_add(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row, const rum_gather_sums_t *sums);
+    rum_window_t *window, rum_row_t *row, const rum_gather_sums_t *sums,
+    const rum_window_t *minute);
 static int rum_flush_slowest(rum_flush_t *f, const rum_group_t *group,
     rum_window_t *window, rum_row_t *row);
 static int rum_flush_change(rum_flush_t *f, const rum_group_t *group,
@@ -244,7 +245,7 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
     uint32_t          res;
     rum_row_t        *row, *rows[RUM_RES_LAST];
     rum_gather_t     *g;
-    rum_window_t     *windows[RUM_RES_LAST];
+    rum_window_t     *minute, *windows[RUM_RES_LAST];
     rum_partition_t  *p;
 
     p = f->p;
@@ -281,10 +282,15 @@ rum_flush_group(rum_flush_t *f, rum_group_t *group)
 
         rc = rum_flush_counters(f, group, windows[res], row);
 
+        /* what an open minute cannot hold is in "total" at once */
+
+        minute = res == RUM_RES_TOTAL && open ? windows[RUM_RES_MINUTE]
+                                              : NULL;
+
         if (rc == RUM_OK && rum_site_has_metrics(group->dim)
-            && (res != RUM_RES_TOTAL || !open))
+            && (minute == NULL || minute->refused))
         {
-            rc = rum_flush_metrics(f, group, windows[res], row);
+            rc = rum_flush_metrics(f, group, windows[res], row, minute);
         }
 
         if (rc == RUM_OK && group->slowest != 0) {
@@ -336,11 +342,14 @@ rum_flush_counters(rum_flush_t *f, const rum_group_t *group,
 }
 
 
-/* what takes the place of another does that not in "total" */
+/*
+ * What takes the place of another does that not in "total".  minute: only what
+ * that one cannot hold; NULL: all.
+ */
 
 static int
 rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
-    rum_window_t *window, rum_row_t *row)
+    rum_window_t *window, rum_row_t *row, const rum_window_t *minute)
 {
     int               rc;
     uint32_t          i, cell;
@@ -350,13 +359,13 @@ rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
 
     g = &f->p->scratch->gather;
 
-    rc = rum_flush_add(f, group, window, row, &g->added);
+    rc = rum_flush_add(f, group, window, row, &g->added, minute);
 
     if (rc != RUM_OK || window->res == RUM_RES_TOTAL) {
         return rc;
     }
 
-    rc = rum_flush_add(f, group, window, row, &g->moved);
+    rc = rum_flush_add(f, group, window, row, &g->moved, NULL);
     if (rc != RUM_OK) {
         return rc;
     }
@@ -382,7 +391,8 @@ rum_flush_metrics(rum_flush_t *f, const rum_group_t *group,
 
 static int
 rum_flush_add(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
-    rum_row_t *row, const rum_gather_sums_t *sums)
+    rum_row_t *row, const rum_gather_sums_t *sums,
+    const rum_window_t *minute)
 {
     int              rc;
     uint32_t         i;
@@ -393,6 +403,10 @@ rum_flush_add(rum_flush_t *f, const rum_group_t *group, rum_window_t *window,
     change.added = &sum;
 
     for (i = 0; i < sums->ntouched; i++) {
+        if (minute != NULL && !rum_window_refused(minute, sums->touched[i])) {
+            continue;
+        }
+
         rum_gather_histogram(sums, sums->touched[i], &sum);
 
         rc = rum_flush_change(f, group, window, row, sums->touched[i],

@@ -253,6 +253,21 @@ is(scalar(() = $watch->log =~ /taken over/g), 2, 'and nothing is read again');
 cmp_ok($there->health('wrong_type'), '>=', scalar @bad, 'health counts it');
 is($there->lag, 0, 'the checkpoint is at the end');
 
+my $live = int(time / 60) * 60;
+
+$strange->command('SET', $there->key("1m:$live:shop:country:fcp"), 'x');
+
+for my $view ('found', 'known') {
+    $there->add({ t => $live * 1000, view => $view, dims => {
+        country => 'FR' }, metrics => { lcp => 1, fcp => 2 } });
+    ok($there->caught_up, "values that could be replaced, a key $view");
+}
+
+is($there->rollup('total', 0, 'shop', 'country', 'fcp')->{FR}{count}, 1,
+   'what its minute cannot keep is in "total" at once');
+ok(!$there->rollup('total', 0, 'shop', 'country', 'lcp')->{FR},
+   'the rest comes later');
+
 $strange->command('DEL', @bad);
 my $n = 44;
 
