@@ -114,18 +114,16 @@ sub stop {
 
 sub serve {
     my ($self, $listen) = @_;
-    my ($select, %conns, $n, $mode);
+    my ($select, %conns, $n);
 
     $select = IO::Select->new($listen);
-    $mode = '';
 
     for ( ;; ) {
         my @ready = $select->can_read(0.02);
 
-        if ($mode ne RumTest::slurp($self->{mode_file})) {
-            $mode = RumTest::slurp($self->{mode_file});
-            $_->release for values %conns;
-        }
+        my $mode = RumTest::slurp($self->{mode_file});
+
+        $_->release($mode) for values %conns;
 
         for my $socket (@ready) {
 
@@ -162,13 +160,14 @@ sub answer {
     my ($self, $conn, @command) = @_;
     my $bytes;
 
+    $conn->{mode} = RumTest::slurp($self->{mode_file});
+
     open my $log, '>>', $self->{log} or die "$self->{log}: $!";
     print $log join(' ', map { unpack 'H*', $_ } $self->{read},
                                        $conn->{n}, @command), "\n";
     close $log;
 
-    $bytes = $self->{handler}->($conn, RumTest::slurp($self->{mode_file}),
-                                @command);
+    $bytes = $self->{handler}->($conn, $conn->{mode}, @command);
     $conn->write($bytes) if defined $bytes && !ref $bytes;
 }
 
@@ -197,13 +196,17 @@ sub hold {
     my ($self, @command) = @_;
 
     $self->{held} .= $self->ok(@command);
+    $self->{held_in} = $self->{mode};
     return undef;
 }
 
+# in another mode than that they were held in, which may have come and gone
+# while other commands were answered
 sub release {
-    my ($self) = @_;
+    my ($self, $mode) = @_;
 
-    $self->write(delete $self->{held}) if defined $self->{held};
+    $self->write(delete $self->{held})
+        if defined $self->{held} && $self->{held_in} ne $mode;
 }
 
 # what Redis would say to commands whose answer has no news in it
