@@ -487,6 +487,53 @@ rum_entry_resp(const rum_entry_prefix_t *prefix, const rum_str_t *writer,
 }
 
 
+/* the key is the first argument, behind the command's name */
+
+int
+rum_entry_resp_partition(const unsigned char *resp, size_t len,
+    unsigned *partition)
+{
+    rum_key_t             key;
+    rum_str_t             text;
+    unsigned char         scratch[64];
+    const unsigned char  *p, *end;
+
+    static const char  begin[] = "*10\r\n$4\r\nXADD\r\n$";
+
+    if (len < sizeof(begin) - 1
+        || memcmp(resp, begin, sizeof(begin) - 1) != 0)
+    {
+        return RUM_ERROR;
+    }
+
+    p = memchr(resp + sizeof(begin) - 1, '\n', len - (sizeof(begin) - 1));
+
+    if (p == NULL) {
+        return RUM_ERROR;
+    }
+
+    p++;
+    end = memchr(p, '\r', len - (size_t) (p - resp));
+
+    if (end == NULL || (size_t) (end - p) > sizeof(scratch)) {
+        return RUM_ERROR;
+    }
+
+    text.data = (unsigned char *) p;
+    text.len = (size_t) (end - p);
+
+    if (rum_key_parse(&key, &text, scratch) != RUM_OK
+        || key.type != RUM_KEY_EVENTS)
+    {
+        return RUM_ERROR;
+    }
+
+    *partition = key.partition;
+
+    return RUM_OK;
+}
+
+
 static unsigned char *
 rum_entry_bulk(unsigned char *p, size_t len)
 {

@@ -43,6 +43,10 @@ int rum_entry_resp(const rum_entry_prefix_t *prefix, const rum_str_t *writer,
     uint64_t sequence, const unsigned char *e, size_t len,
     unsigned char *buf, size_t size);
 
+/* the partition such a command is for; RUM_ERROR if it is not one */
+int rum_entry_resp_partition(const unsigned char *resp, size_t len,
+    unsigned *partition);
+
 /* "WRITER-SEQUENCE" taken apart; RUM_ERROR if it is not one */
 int rum_entry_parse_id(const rum_str_t *id, rum_str_t *writer,
     uint64_t *sequence);

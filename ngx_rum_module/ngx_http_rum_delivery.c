@@ -2,7 +2,10 @@
  * Delivery of events to Redis: see ngx_http_rum_delivery.h.
  */
 
+#include "ngx_http_rum_cluster.h"
 #include "ngx_http_rum_ring.h"
+
+#include "rum_cluster.h"
 
 #include <sys/random.h>
 
@@ -18,22 +21,26 @@
 #define NGX_HTTP_RUM_DELIVERY_DELAY  2
 
 
+static ngx_int_t ngx_http_rum_delivery_init(ngx_cycle_t *cycle,
+    ngx_http_rum_main_conf_t *rmcf, ngx_http_rum_delivery_t *d,
+    ngx_uint_t partition, size_t ring);
+static void ngx_http_rum_delivery_exit(ngx_http_rum_delivery_t *d);
 static ngx_int_t ngx_http_rum_delivery_ring(ngx_cycle_t *cycle,
     ngx_http_rum_ring_t *ring, size_t size);
-static void ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d);
+static void ngx_http_rum_delivery_name(ngx_http_rum_writer_t *w);
 static u_char *ngx_http_rum_delivery_reserve(ngx_http_rum_ring_t *ring,
     size_t len);
 static void ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d,
     u_char *p, size_t len, ngx_http_rum_waiter_t *waiter,
     ngx_uint_t spooled);
-static ngx_int_t ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
+static ngx_int_t ngx_http_rum_delivery_spool(
     ngx_http_rum_partition_t *partition, size_t len,
     ngx_http_rum_waiter_t *waiter);
 static ngx_uint_t ngx_http_rum_delivery_at_risk(ngx_http_rum_ring_t *ring);
 static ngx_uint_t ngx_http_rum_delivery_rescue(ngx_http_rum_ring_t *ring);
 
 
-static ngx_http_rum_delivery_t  *ngx_http_rum_delivery;
+static ngx_http_rum_writer_t  ngx_http_rum_writer;
 
 static u_char  ngx_http_rum_encoded[RUM_ENTRY_MAX];
 
@@ -42,66 +49,121 @@ ngx_int_t
 ngx_http_rum_delivery_init_process(ngx_cycle_t *cycle,
     ngx_http_rum_main_conf_t *rmcf)
 {
-    ngx_uint_t                i;
-    ngx_http_rum_link_t      *link;
-    ngx_http_rum_delivery_t  *d;
+    size_t                     ring;
+    ngx_uint_t                 i;
+    ngx_http_rum_writer_t     *w;
+    ngx_http_rum_delivery_t   *d;
+    ngx_http_rum_partition_t  *partition;
 
-    d = ngx_pcalloc(cycle->pool, sizeof(ngx_http_rum_delivery_t));
-    if (d == NULL) {
+    w = &ngx_http_rum_writer;
+
+    ngx_memzero(w, sizeof(ngx_http_rum_writer_t));
+    ngx_http_rum_delivery_name(w);
+
+    w->npartitions = rmcf->partitions;
+    w->ndeliveries = ngx_http_rum_cluster_links(rmcf->redis,
+                                                rmcf->partitions);
+
+    w->partitions = ngx_pcalloc(cycle->pool,
+                          w->npartitions * sizeof(ngx_http_rum_partition_t));
+    d = ngx_pcalloc(cycle->pool,
+                    w->ndeliveries * sizeof(ngx_http_rum_delivery_t));
+
+    if (w->partitions == NULL || d == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_rum_delivery_ring(cycle, &d->ring, rmcf->ring) != NGX_OK) {
+    w->deliveries = d;
+
+    for (i = 0; i < w->npartitions; i++) {
+        partition = &w->partitions[i];
+        partition->delivery = &d[i % w->ndeliveries];
+        rum_entry_prefix(&partition->prefix, i, rmcf->maxlen);
+    }
+
+    ring = ngx_max(rmcf->ring / w->ndeliveries, NGX_HTTP_RUM_RING_MIN);
+
+    for (i = 0; i < w->ndeliveries; i++) {
+        if (ngx_http_rum_delivery_init(cycle, rmcf, &d[i], i, ring)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_rum_spool_init_process(cycle, rmcf->spool, &w->name)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_http_rum_delivery_writer(d);
-
-    d->npartitions = rmcf->partitions;
-    d->partitions = ngx_pcalloc(cycle->pool,
-                       rmcf->partitions * sizeof(ngx_http_rum_partition_t));
-    if (d->partitions == NULL) {
-        return NGX_ERROR;
+    for (i = 0; i < w->ndeliveries; i++) {
+        (void) ngx_http_rum_link_start(&d[i].link);
     }
 
-    for (i = 0; i < d->npartitions; i++) {
-        rum_entry_prefix(&d->partitions[i].prefix, i, rmcf->maxlen);
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rum_delivery_init(ngx_cycle_t *cycle,
+    ngx_http_rum_main_conf_t *rmcf, ngx_http_rum_delivery_t *d,
+    ngx_uint_t partition, size_t ring)
+{
+    ngx_http_rum_link_t  *link;
+
+    if (ngx_http_rum_delivery_ring(cycle, &d->ring, ring) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     link = &d->link;
     link->redis = rmcf->redis;
     link->role = "delivery";
     link->owner = d;
+    link->slot = rum_cluster_slot(partition);
     link->log = cycle->log;
 
     d->replicas = rmcf->replicas;
     ngx_http_rum_delivery_send_init(d);
 
-    if (ngx_http_rum_spool_init_process(cycle, rmcf->spool, &d->writer)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_rum_delivery = d;
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE, (ngx_int_t) d->ring.size);
 
-    return ngx_http_rum_link_start(link);
+    return NGX_OK;
 }
 
 
 void
 ngx_http_rum_delivery_exit_process(void)
 {
-    ngx_uint_t                left;
-    ngx_http_rum_ring_t      *ring;
-    ngx_http_rum_delivery_t  *d;
+    ngx_uint_t              i;
+    ngx_http_rum_writer_t  *w;
 
-    d = ngx_http_rum_delivery;
+    w = &ngx_http_rum_writer;
 
-    if (d == NULL) {
+    if (w->deliveries == NULL) {
         return;
     }
+
+    for (i = 0; i < w->ndeliveries; i++) {
+        ngx_http_rum_delivery_exit(&w->deliveries[i]);
+    }
+
+    ngx_http_rum_spool_exit_process();
+
+    for (i = 0; i < w->ndeliveries; i++) {
+        ngx_free(w->deliveries[i].ring.buf);
+        ngx_free(w->deliveries[i].ring.entries);
+    }
+
+    w->deliveries = NULL;
+}
+
+
+static void
+ngx_http_rum_delivery_exit(ngx_http_rum_delivery_t *d)
+{
+    ngx_uint_t            left;
+    ngx_http_rum_ring_t  *ring;
 
     ring = &d->ring;
     left = ngx_http_rum_delivery_at_risk(ring);
@@ -129,8 +191,8 @@ ngx_http_rum_delivery_exit_process(void)
         ngx_log_error(NGX_LOG_CRIT, d->link.log, 0,
                       "rum delivery: %ui events of writer \"%V\" "
                       "were not acknowledged by redis \"%V\": %s",
-                      left, (ngx_str_t *) &d->writer, &d->link.redis->name,
-                      d->link.error);
+                      left, (ngx_str_t *) &ngx_http_rum_writer.name,
+                      &d->link.redis->name, d->link.error);
 
         ngx_http_rum_stats_add(NGX_HTTP_RUM_LOST_EXIT, (ngx_int_t) left);
     }
@@ -139,13 +201,6 @@ ngx_http_rum_delivery_exit_process(void)
                            - (ngx_int_t) ring->used);
     ngx_http_rum_stats_add(NGX_HTTP_RUM_RING_SIZE,
                            - (ngx_int_t) ring->size);
-
-    ngx_http_rum_spool_exit_process();
-
-    ngx_free(ring->buf);
-    ngx_free(ring->entries);
-
-    ngx_http_rum_delivery = NULL;
 }
 
 
@@ -226,7 +281,7 @@ ngx_http_rum_delivery_ring(ngx_cycle_t *cycle, ngx_http_rum_ring_t *ring,
  */
 
 static void
-ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d)
+ngx_http_rum_delivery_name(ngx_http_rum_writer_t *w)
 {
     size_t    i;
     uint64_t  n;
@@ -241,16 +296,16 @@ ngx_http_rum_delivery_writer(ngx_http_rum_delivery_t *d)
     }
 
     for (i = 0; i < NGX_HTTP_RUM_WRITER_LEN; i++) {
-        d->writer_name[i] = digits[n % 36];
+        w->text[i] = digits[n % 36];
         n /= 36;
     }
 
-    d->writer.data = d->writer_name;
-    d->writer.len = NGX_HTTP_RUM_WRITER_LEN;
+    w->name.data = w->text;
+    w->name.len = NGX_HTTP_RUM_WRITER_LEN;
 
-    d->writer_name[i] = 's';
-    d->spool_writer.data = d->writer_name;
-    d->spool_writer.len = NGX_HTTP_RUM_WRITER_LEN + 1;
+    w->text[i] = 's';
+    w->spool_name.data = w->text;
+    w->spool_name.len = NGX_HTTP_RUM_WRITER_LEN + 1;
 }
 
 
@@ -261,16 +316,18 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     int                        n;
     size_t                     len;
     u_char                    *p;
+    ngx_http_rum_writer_t     *w;
     ngx_http_rum_delivery_t   *d;
     ngx_http_rum_partition_t  *partition;
 
-    d = ngx_http_rum_delivery;
+    w = &ngx_http_rum_writer;
 
-    if (d == NULL) {
+    if (w->deliveries == NULL) {
         return NGX_BUSY;
     }
 
-    partition = &d->partitions[hash % d->npartitions];
+    partition = &w->partitions[hash % w->npartitions];
+    d = partition->delivery;
 
     n = rum_entry_encode(event, ngx_http_rum_encoded, RUM_ENTRY_MAX);
 
@@ -281,22 +338,22 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
     /* who waits for an event to be safe does not wait for Redis to return */
 
     if (waiter != NULL && d->link.state != NGX_HTTP_RUM_LINK_READY
-        && ngx_http_rum_delivery_spool(d, partition, (size_t) n, waiter)
+        && ngx_http_rum_delivery_spool(partition, (size_t) n, waiter)
            == NGX_OK)
     {
         return NGX_OK;
     }
 
-    len = rum_entry_resp_len(&partition->prefix, &d->writer,
+    len = rum_entry_resp_len(&partition->prefix, &w->name,
                              partition->sequence + 1, (size_t) n);
 
     p = ngx_http_rum_delivery_reserve(&d->ring, len);
 
     if (p == NULL) {
-        return ngx_http_rum_delivery_spool(d, partition, (size_t) n, waiter);
+        return ngx_http_rum_delivery_spool(partition, (size_t) n, waiter);
     }
 
-    (void) rum_entry_resp(&partition->prefix, &d->writer,
+    (void) rum_entry_resp(&partition->prefix, &w->name,
                           ++partition->sequence, ngx_http_rum_encoded,
                           (size_t) n, p, len);
 
@@ -316,13 +373,13 @@ ngx_http_rum_delivery_push(const rum_event_t *event, ngx_uint_t hash,
 
 
 ngx_int_t
-ngx_http_rum_delivery_replay(const u_char *command, size_t len,
-    ngx_http_rum_waiter_t *waiter)
+ngx_http_rum_delivery_replay(ngx_uint_t number, const u_char *command,
+    size_t len, ngx_http_rum_waiter_t *waiter)
 {
     u_char                   *p;
     ngx_http_rum_delivery_t  *d;
 
-    d = ngx_http_rum_delivery;
+    d = &ngx_http_rum_writer.deliveries[number];
     p = ngx_http_rum_delivery_reserve(&d->ring, len);
 
     if (p == NULL) {
@@ -337,14 +394,58 @@ ngx_http_rum_delivery_replay(const u_char *command, size_t len,
 
 
 ngx_uint_t
+ngx_http_rum_delivery_count(void)
+{
+    return ngx_http_rum_writer.ndeliveries;
+}
+
+
+ngx_int_t
+ngx_http_rum_delivery_of(const u_char *command, size_t len)
+{
+    unsigned                partition;
+    ngx_http_rum_writer_t  *w;
+
+    w = &ngx_http_rum_writer;
+
+    if (w->deliveries[0].link.redis->cluster == NULL) {
+        return 0;
+    }
+
+    if (rum_entry_resp_partition(command, len, &partition) != RUM_OK
+        || partition >= w->npartitions)
+    {
+        return NGX_ERROR;
+    }
+
+    return partition;
+}
+
+
+ngx_uint_t
 ngx_http_rum_delivery_has_time(void)
 {
+    ngx_uint_t                i;
+    ngx_http_rum_writer_t    *w;
     ngx_http_rum_delivery_t  *d;
 
-    d = ngx_http_rum_delivery;
+    w = &ngx_http_rum_writer;
 
-    return d != NULL && d->link.state == NGX_HTTP_RUM_LINK_READY
-           && d->ring.used < d->ring.size / 4;
+    if (w->deliveries == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < w->ndeliveries; i++) {
+        d = &w->deliveries[i];
+
+        if (d->link.state != NGX_HTTP_RUM_LINK_READY
+            || d->ring.used >= d->ring.size / 4)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -400,8 +501,7 @@ ngx_http_rum_delivery_enter(ngx_http_rum_delivery_t *d, u_char *p,
 
 
 static ngx_int_t
-ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
-    ngx_http_rum_partition_t *partition, size_t len,
+ngx_http_rum_delivery_spool(ngx_http_rum_partition_t *partition, size_t len,
     ngx_http_rum_waiter_t *waiter)
 {
     int  n;
@@ -412,7 +512,7 @@ ngx_http_rum_delivery_spool(ngx_http_rum_delivery_t *d,
         return NGX_BUSY;
     }
 
-    n = rum_entry_resp(&partition->prefix, &d->spool_writer,
+    n = rum_entry_resp(&partition->prefix, &ngx_http_rum_writer.spool_name,
                        partition->spool_sequence + 1, ngx_http_rum_encoded,
                        len, command, sizeof(command));
 

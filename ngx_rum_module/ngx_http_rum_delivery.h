@@ -50,9 +50,16 @@ void ngx_http_rum_delivery_exit_process(void);
 ngx_int_t ngx_http_rum_delivery_push(const rum_event_t *event,
     ngx_uint_t hash, ngx_http_rum_waiter_t *waiter);
 
-/* one command from the spool; NGX_BUSY when the ring is full */
-ngx_int_t ngx_http_rum_delivery_replay(const u_char *command, size_t len,
-    ngx_http_rum_waiter_t *waiter);
+/*
+ * For the spool: how many rings there are, and the one of a command, or
+ * NGX_ERROR if it is for a partition that is not configured (any more).
+ */
+ngx_uint_t ngx_http_rum_delivery_count(void);
+ngx_int_t ngx_http_rum_delivery_of(const u_char *command, size_t len);
+
+/* one command from the spool into its ring; NGX_BUSY when that is full */
+ngx_int_t ngx_http_rum_delivery_replay(ngx_uint_t number,
+    const u_char *command, size_t len, ngx_http_rum_waiter_t *waiter);
 
 /* 1 if Redis takes events and the fresh ones leave room for others */
 ngx_uint_t ngx_http_rum_delivery_has_time(void);

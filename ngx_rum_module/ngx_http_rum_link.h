@@ -51,11 +51,13 @@ struct ngx_http_rum_redis_s {
     /*
      * Set where the address must be asked for each time: it answers by
      * ngx_http_rum_link_located() or ngx_http_rum_link_close(), at once or
-     * later, and what is found there must be a master.
+     * later.
      */
     ngx_http_rum_link_locate_pt  locate;
-    ngx_http_rum_redis_t        *sentinels;
+    ngx_http_rum_redis_t        *sentinels; /* what they name must be a
+                                               master */
     ngx_str_t             master;       /* its name */
+    ngx_http_rum_redis_t        *cluster;   /* whom to ask first; or NULL */
     ngx_http_rum_tls_t    tls;
     ngx_str_t             user;
     ngx_str_t             password;
@@ -84,6 +86,7 @@ struct ngx_http_rum_link_s {
     const ngx_http_rum_redis_t         *redis;
     const char                         *role;       /* for the log */
     void                               *owner;
+    ngx_uint_t                          slot;       /* of a Redis Cluster */
     ngx_http_rum_link_ready_pt          ready;
     ngx_http_rum_link_reply_pt          reply;
     ngx_http_rum_link_closed_pt         closed;
@@ -170,6 +173,10 @@ void ngx_http_rum_link_stop(ngx_http_rum_link_t *link);
 void ngx_http_rum_link_located(ngx_http_rum_link_t *link,
     const ngx_sockaddr_t *sockaddr, socklen_t socklen, const ngx_str_t *host,
     const ngx_str_t *port);
+
+/* an IP address, not a name; NGX_ERROR: it is none */
+ngx_int_t ngx_http_rum_link_address(const ngx_str_t *host, ngx_int_t port,
+    ngx_sockaddr_t *sockaddr, socklen_t *socklen);
 
 /* writes a bulk string, as arguments of commands are; returns its end */
 u_char *ngx_http_rum_link_bulk(u_char *p, const char *data, size_t len);

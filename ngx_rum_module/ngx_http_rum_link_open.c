@@ -65,6 +65,46 @@ ngx_http_rum_link_located(ngx_http_rum_link_t *link,
 }
 
 
+ngx_int_t
+ngx_http_rum_link_address(const ngx_str_t *host, ngx_int_t port,
+    ngx_sockaddr_t *sockaddr, socklen_t *socklen)
+{
+    if (port < 1 || port > 65535) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(sockaddr, sizeof(ngx_sockaddr_t));
+
+    sockaddr->sockaddr_in.sin_addr.s_addr = ngx_inet_addr(host->data,
+                                                          host->len);
+
+    if (sockaddr->sockaddr_in.sin_addr.s_addr != INADDR_NONE) {
+        sockaddr->sockaddr_in.sin_family = AF_INET;
+        sockaddr->sockaddr_in.sin_port = htons((in_port_t) port);
+        *socklen = sizeof(struct sockaddr_in);
+        return NGX_OK;
+    }
+
+#if (NGX_HAVE_INET6)
+
+    ngx_memzero(sockaddr, sizeof(ngx_sockaddr_t));
+
+    if (ngx_inet6_addr(host->data, host->len,
+                       sockaddr->sockaddr_in6.sin6_addr.s6_addr)
+        == NGX_OK)
+    {
+        sockaddr->sockaddr_in6.sin6_family = AF_INET6;
+        sockaddr->sockaddr_in6.sin6_port = htons((in_port_t) port);
+        *socklen = sizeof(struct sockaddr_in6);
+        return NGX_OK;
+    }
+
+#endif
+
+    return NGX_ERROR;
+}
+
+
 static void
 ngx_http_rum_link_open(ngx_http_rum_link_t *link, struct sockaddr *sockaddr,
     socklen_t socklen)
@@ -271,7 +311,7 @@ ngx_http_rum_link_hello(ngx_http_rum_link_t *link)
         link->handshake++;
     }
 
-    if (redis->locate != NULL) {
+    if (redis->sentinels != NULL) {
         p = ngx_cpymem(p, "*1\r\n", 4);
         p = ngx_http_rum_link_bulk(p, "ROLE", 4);
         link->handshake++;
@@ -390,7 +430,7 @@ ngx_http_rum_link_refusal(ngx_http_rum_link_t *link, const redisReply *reply)
 
     /* ROLE is the last one */
 
-    if (link->redis->locate == NULL || link->handshake != 1) {
+    if (link->redis->sentinels == NULL || link->handshake != 1) {
         return NULL;
     }
 

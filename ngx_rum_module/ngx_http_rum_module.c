@@ -4,6 +4,7 @@
  * ngx_http_rum_beacon.c; docs/directives.md is the reference.
  */
 
+#include "ngx_http_rum_cluster.h"
 #include "ngx_http_rum_sentinel.h"
 #include "ngx_http_rum_spool.h"
 #include "ngx_http_rum_status.h"
@@ -604,6 +605,7 @@ ngx_http_rum_init_process(ngx_cycle_t *cycle)
 
     ngx_http_rum_stats_init_process(cycle, rmcf->stats);
     ngx_http_rum_sentinel_init_process(cycle, rmcf->redis);
+    ngx_http_rum_cluster_init_process(cycle, rmcf->redis);
 
     if (ngx_http_rum_beacon_init_process(cycle) != NGX_OK
         || ngx_http_rum_delivery_init_process(cycle, rmcf) != NGX_OK
@@ -626,6 +628,7 @@ ngx_http_rum_exit_process(ngx_cycle_t *cycle)
     ngx_http_rum_status_exit_process();
     ngx_http_rum_delivery_exit_process();
     ngx_http_rum_sentinel_exit_process();
+    ngx_http_rum_cluster_exit_process();
     ngx_http_rum_beacon_exit_process();
     ngx_http_rum_stats_exit_process();
 }

@@ -19,6 +19,8 @@
 #include "ngx_http_rum_stats.h"
 
 
+#define NGX_HTTP_RUM_RING_MIN         (1024 * 1024)
+
 #define NGX_HTTP_RUM_ACK_QUEUED       0
 #define NGX_HTTP_RUM_ACK_STORED       1
 
@@ -42,6 +44,7 @@ typedef struct {
 
     ngx_shm_zone_t               *stats;
 
+    unsigned                      cluster:1;    /* redis is one */
     unsigned                      enabled:1;    /* a location has rum_beacon
                                                    or rum_status */
 } ngx_http_rum_main_conf_t;

@@ -5,6 +5,9 @@
  *                                              v
  *   flight: ring of who gets the next reply    buffer -> link
  *
+ * There is one lane of these, but for a Redis Cluster, where each partition
+ * has its own; when one fails, so do all jobs, as they read every partition.
+ *
  * At most 128 reads are in flight, fewer where replies are large.  They are
  * made in a posted event, so one turn of the event loop handles at most so
  * many replies, however fast Redis is, and other connections get theirs.
@@ -16,7 +19,11 @@
 
 #include <hiredis/hiredis.h>
 
+#include "ngx_http_rum_cluster.h"
 #include "ngx_http_rum_reader.h"
+#include "ngx_http_rum_reply.h"
+
+#include "rum_cluster.h"
 
 
 #define NGX_HTTP_RUM_READER_RUNNING  4
@@ -25,9 +32,6 @@
 #define NGX_HTTP_RUM_READER_TURN     4096       /* items in one turn */
 #define NGX_HTTP_RUM_READER_WEIGHT   512        /* items, until it is known */
 #define NGX_HTTP_RUM_READER_BUFFER   65536
-#define NGX_HTTP_RUM_READER_ITEMS    256
-#define NGX_HTTP_RUM_READER_KEEP     (1024 * 1024)  /* bytes, for the next
-                                                       reply */
 
 
 typedef struct {
@@ -37,7 +41,21 @@ typedef struct {
 
 
 typedef struct {
+    ngx_http_rum_reply_t          reply;        /* as far as it has come;
+                                                   must be the first */
     ngx_http_rum_link_t           link;
+
+    ngx_uint_t                    first;        /* of flight */
+    ngx_uint_t                    n;
+    ngx_http_rum_flight_t         flight[NGX_HTTP_RUM_READER_FLIGHT];
+
+    ngx_uint_t                    unsent;       /* reads in buffer */
+    size_t                        sent;         /* bytes of buffer */
+    rum_text_t                    buffer;
+} ngx_http_rum_reader_lane_t;
+
+
+typedef struct {
     ngx_event_t                   pump;
     ngx_uint_t                    started;
 
@@ -46,80 +64,44 @@ typedef struct {
     ngx_uint_t                    nrunning;
 
     size_t                        weight;       /* items of a reply, of late */
-    ngx_uint_t                    first;        /* of flight */
-    ngx_uint_t                    n;
-    ngx_http_rum_flight_t         flight[NGX_HTTP_RUM_READER_FLIGHT];
+    ngx_uint_t                    n;            /* in flight in all lanes */
+    size_t                        buffered;     /* bytes in all buffers */
 
-    ngx_uint_t                    unsent;       /* reads in buffer */
-    size_t                        sent;         /* bytes of buffer */
-    rum_text_t                    buffer;
-
-    rum_reply_t                   reply;        /* as far as it has come */
-    size_t                        error;        /* length; it is in text */
-    rum_reply_item_t             *items;
-    size_t                        size;         /* of items */
-    u_char                       *text;         /* of the items; they have
-                                                   offsets until it is whole */
-    size_t                        text_len;
-    size_t                        text_size;
+    ngx_uint_t                    nlanes;
+    ngx_http_rum_reader_lane_t   *lanes;
+    ngx_http_rum_reader_lane_t   *failed;       /* the last one to close */
 } ngx_http_rum_reader_t;
 
 
+static ngx_http_rum_link_state_e ngx_http_rum_reader_lowest(void);
 static void ngx_http_rum_reader_pump(ngx_event_t *ev);
 static void ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader);
 static ngx_uint_t ngx_http_rum_reader_room(ngx_http_rum_reader_t *reader);
-static ngx_int_t ngx_http_rum_reader_add(ngx_http_rum_reader_t *reader,
+static ngx_int_t ngx_http_rum_reader_add(ngx_http_rum_reader_lane_t *lane,
     ngx_http_rum_job_t *job, rum_read_t *read, rum_command_t *command);
-static void ngx_http_rum_reader_send(ngx_http_rum_reader_t *reader);
+static void ngx_http_rum_reader_send(ngx_http_rum_reader_lane_t *lane);
 static void ngx_http_rum_reader_ready_handler(ngx_http_rum_link_t *link);
 static void ngx_http_rum_reader_reply(ngx_http_rum_link_t *link,
     void *reply);
+static ngx_uint_t ngx_http_rum_reader_elsewhere(const rum_str_t *error);
 static void ngx_http_rum_reader_closed(ngx_http_rum_link_t *link);
-static void ngx_http_rum_reader_whole(ngx_http_rum_reader_t *reader);
-static void ngx_http_rum_reader_reset(ngx_http_rum_reader_t *reader);
-static void *ngx_http_rum_reader_create_string(const redisReadTask *task,
-    char *str, size_t len);
-#if (HIREDIS_MAJOR >= 1)
-static void *ngx_http_rum_reader_create_array(const redisReadTask *task,
-    size_t n);
-#else
-static void *ngx_http_rum_reader_create_array(const redisReadTask *task,
-    int n);
-#endif
-static void *ngx_http_rum_reader_create_integer(const redisReadTask *task,
-    long long value);
-static void *ngx_http_rum_reader_create_nil(const redisReadTask *task);
-static void ngx_http_rum_reader_free(void *reply);
-static rum_reply_item_t *ngx_http_rum_reader_item(
-    ngx_http_rum_reader_t *reader);
-static ngx_int_t ngx_http_rum_reader_text(ngx_http_rum_reader_t *reader,
-    const char *str, size_t len);
 static void ngx_http_rum_reader_finish(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job);
 static void ngx_http_rum_reader_drop(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job);
 
 
-/*
- * A reply is made of thousands of small strings: they are copied one behind
- * another, not into an object each.
- */
-static redisReplyObjectFunctions  ngx_http_rum_reader_functions = {
-    .createString = ngx_http_rum_reader_create_string,
-    .createArray = ngx_http_rum_reader_create_array,
-    .createInteger = ngx_http_rum_reader_create_integer,
-    .createNil = ngx_http_rum_reader_create_nil,
-    .freeObject = ngx_http_rum_reader_free
-};
-
 static ngx_http_rum_reader_t  ngx_http_rum_reader;
 
 
 ngx_int_t
 ngx_http_rum_reader_init(ngx_cycle_t *cycle,
-    const ngx_http_rum_redis_t *redis)
+    const ngx_http_rum_redis_t *redis, ngx_uint_t partitions)
 {
-    ngx_http_rum_reader_t  *reader;
+    ngx_uint_t                   i;
+    ngx_http_rum_link_t         *link;
+    ngx_http_rum_reader_t       *reader;
+    ngx_http_rum_reader_lane_t  *lane;
 
     reader = &ngx_http_rum_reader;
 
@@ -132,15 +114,30 @@ ngx_http_rum_reader_init(ngx_cycle_t *cycle,
     reader->pump.data = reader;
     reader->pump.log = cycle->log;
 
-    reader->link.redis = redis;
-    reader->link.role = "status";
-    reader->link.owner = reader;
-    reader->link.functions = &ngx_http_rum_reader_functions;
-    reader->link.ready = ngx_http_rum_reader_ready_handler;
-    reader->link.writable = ngx_http_rum_reader_ready_handler;
-    reader->link.reply = ngx_http_rum_reader_reply;
-    reader->link.closed = ngx_http_rum_reader_closed;
-    reader->link.log = cycle->log;
+    reader->nlanes = ngx_http_rum_cluster_links(redis, partitions);
+    reader->lanes = ngx_pcalloc(cycle->pool, reader->nlanes
+                                     * sizeof(ngx_http_rum_reader_lane_t));
+    if (reader->lanes == NULL) {
+        return NGX_ERROR;
+    }
+
+    reader->failed = &reader->lanes[0];
+
+    for (i = 0; i < reader->nlanes; i++) {
+        lane = &reader->lanes[i];
+
+        link = &lane->link;
+        link->redis = redis;
+        link->role = "status";
+        link->owner = lane;
+        link->slot = rum_cluster_slot(i);
+        link->functions = &ngx_http_rum_reply_functions;
+        link->ready = ngx_http_rum_reader_ready_handler;
+        link->writable = ngx_http_rum_reader_ready_handler;
+        link->reply = ngx_http_rum_reader_reply;
+        link->closed = ngx_http_rum_reader_closed;
+        link->log = cycle->log;
+    }
 
     return NGX_OK;
 }
@@ -149,52 +146,78 @@ ngx_http_rum_reader_init(ngx_cycle_t *cycle,
 void
 ngx_http_rum_reader_exit(void)
 {
-    ngx_http_rum_reader_t  *reader;
+    ngx_uint_t                   i;
+    ngx_http_rum_reader_t       *reader;
+    ngx_http_rum_reader_lane_t  *lane;
 
     reader = &ngx_http_rum_reader;
 
-    if (reader->started) {
-        ngx_http_rum_link_stop(&reader->link);
+    for (i = 0; i < reader->nlanes; i++) {
+        lane = &reader->lanes[i];
+
+        if (reader->started) {
+            ngx_http_rum_link_stop(&lane->link);
+        }
+
+        rum_text_free(&lane->buffer);
+
+        ngx_http_rum_reply_free(&lane->reply);
     }
 
-    rum_text_free(&reader->buffer);
-
-    free(reader->items);
-    free(reader->text);
-    reader->items = NULL;
-    reader->text = NULL;
+    reader->nlanes = 0;
 }
 
 
 ngx_uint_t
 ngx_http_rum_reader_ready(void)
 {
-    return ngx_http_rum_reader.link.state == NGX_HTTP_RUM_LINK_READY;
+    return ngx_http_rum_reader_lowest() == NGX_HTTP_RUM_LINK_READY;
 }
 
 
 const char *
 ngx_http_rum_reader_error(void)
 {
-    return (const char *) ngx_http_rum_reader.link.error;
+    return (const char *) ngx_http_rum_reader.failed->link.error;
+}
+
+
+/* the state of the lane that has the longest way to READY */
+
+static ngx_http_rum_link_state_e
+ngx_http_rum_reader_lowest(void)
+{
+    ngx_uint_t                  i;
+    ngx_http_rum_reader_t      *reader;
+    ngx_http_rum_link_state_e   lowest;
+
+    reader = &ngx_http_rum_reader;
+    lowest = NGX_HTTP_RUM_LINK_READY;
+
+    for (i = 0; i < reader->nlanes; i++) {
+        lowest = ngx_min(lowest, reader->lanes[i].link.state);
+    }
+
+    return lowest;
 }
 
 
 ngx_int_t
 ngx_http_rum_reader_start(ngx_http_rum_job_t *job)
 {
+    ngx_uint_t              i;
     ngx_http_rum_reader_t  *reader;
 
     reader = &ngx_http_rum_reader;
 
     /* not what an earlier one has left of the time to quit */
 
-    if (reader->started && ngx_exiting) {
-        ngx_http_rum_link_extend(&reader->link);
+    for (i = 0; reader->started && ngx_exiting && i < reader->nlanes; i++) {
+        ngx_http_rum_link_extend(&reader->lanes[i].link);
     }
 
     if (reader->started
-        && reader->link.state == NGX_HTTP_RUM_LINK_DOWN)
+        && ngx_http_rum_reader_lowest() == NGX_HTTP_RUM_LINK_DOWN)
     {
         return NGX_DECLINED;
     }
@@ -223,21 +246,28 @@ ngx_http_rum_reader_cancel(ngx_http_rum_job_t *job)
 static void
 ngx_http_rum_reader_pump(ngx_event_t *ev)
 {
+    ngx_uint_t              i;
     ngx_http_rum_reader_t  *reader;
 
     reader = ev->data;
 
     if (!reader->started) {
         reader->started = 1;
-        ngx_http_rum_link_start(&reader->link);
+
+        for (i = 0; i < reader->nlanes; i++) {
+            (void) ngx_http_rum_link_start(&reader->lanes[i].link);
+        }
     }
 
-    if (reader->link.state != NGX_HTTP_RUM_LINK_READY) {
+    if (!ngx_http_rum_reader_ready()) {
         return;
     }
 
     ngx_http_rum_reader_fill(reader);
-    ngx_http_rum_reader_send(reader);
+
+    for (i = 0; i < reader->nlanes; i++) {
+        ngx_http_rum_reader_send(&reader->lanes[i]);
+    }
 }
 
 
@@ -246,16 +276,17 @@ ngx_http_rum_reader_pump(ngx_event_t *ev)
 static void
 ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader)
 {
-    rum_read_t           read;
-    ngx_uint_t           idle;
-    ngx_queue_t         *q;
-    rum_command_t        command;
-    ngx_http_rum_job_t  *job;
+    rum_read_t                   read;
+    ngx_uint_t                   idle;
+    ngx_queue_t                 *q;
+    rum_command_t                command;
+    ngx_http_rum_job_t          *job;
+    ngx_http_rum_reader_lane_t  *lane;
 
     idle = 0;
 
     while (reader->n < ngx_http_rum_reader_room(reader)
-           && reader->buffer.len < NGX_HTTP_RUM_READER_BUFFER)
+           && reader->buffered < NGX_HTTP_RUM_READER_BUFFER)
     {
         if (reader->nrunning < NGX_HTTP_RUM_READER_RUNNING
             && !ngx_queue_empty(&reader->waiting))
@@ -298,10 +329,14 @@ ngx_http_rum_reader_fill(ngx_http_rum_reader_t *reader)
 
         idle = 0;
 
-        if (ngx_http_rum_reader_add(reader, job, &read, &command) != NGX_OK) {
-            ngx_http_rum_link_close(&reader->link, "no memory");
+        lane = &reader->lanes[read.partition % reader->nlanes];
+
+        if (ngx_http_rum_reader_add(lane, job, &read, &command) != NGX_OK) {
+            ngx_http_rum_link_close(&lane->link, "no memory");
             return;
         }
+
+        reader->n++;
     }
 }
 
@@ -321,7 +356,7 @@ ngx_http_rum_reader_room(ngx_http_rum_reader_t *reader)
 
 
 static ngx_int_t
-ngx_http_rum_reader_add(ngx_http_rum_reader_t *reader,
+ngx_http_rum_reader_add(ngx_http_rum_reader_lane_t *lane,
     ngx_http_rum_job_t *job, rum_read_t *read, rum_command_t *command)
 {
     int                     len;
@@ -334,55 +369,58 @@ ngx_http_rum_reader_add(ngx_http_rum_reader_t *reader,
         return NGX_ERROR;
     }
 
-    rum_text_add(&reader->buffer, resp, len);
+    rum_text_add(&lane->buffer, resp, len);
     redisFreeCommand(resp);
 
-    if (rum_text_status(&reader->buffer) != RUM_OK) {
+    if (rum_text_status(&lane->buffer) != RUM_OK) {
         return NGX_ERROR;
     }
 
-    flight = &reader->flight[(reader->first + reader->n)
-                             % NGX_HTTP_RUM_READER_FLIGHT];
+    ngx_http_rum_reader.buffered += len;
+
+    flight = &lane->flight[(lane->first + lane->n)
+                           % NGX_HTTP_RUM_READER_FLIGHT];
     flight->job = job;
     flight->read = *read;
 
-    reader->n++;
-    reader->unsent++;
+    lane->n++;
+    lane->unsent++;
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_rum_reader_send(ngx_http_rum_reader_t *reader)
+ngx_http_rum_reader_send(ngx_http_rum_reader_lane_t *lane)
 {
     ssize_t      n;
     ngx_uint_t   replies;
     rum_text_t  *buffer;
 
-    buffer = &reader->buffer;
+    buffer = &lane->buffer;
 
-    if (reader->link.state != NGX_HTTP_RUM_LINK_READY
-        || reader->sent == buffer->len)
+    if (lane->link.state != NGX_HTTP_RUM_LINK_READY
+        || lane->sent == buffer->len)
     {
         return;
     }
 
     /* the link is told of a reply once, with the first attempt to send */
 
-    replies = reader->unsent;
-    reader->unsent = 0;
+    replies = lane->unsent;
+    lane->unsent = 0;
 
-    n = ngx_http_rum_link_send(&reader->link, buffer->data + reader->sent,
-                               buffer->len - reader->sent, replies);
+    n = ngx_http_rum_link_send(&lane->link, buffer->data + lane->sent,
+                               buffer->len - lane->sent, replies);
     if (n == NGX_ERROR) {
         return;
     }
 
-    reader->sent += n;
+    lane->sent += n;
 
-    if (reader->sent == buffer->len) {
-        reader->sent = 0;
+    if (lane->sent == buffer->len) {
+        ngx_http_rum_reader.buffered -= buffer->len;
+        lane->sent = 0;
         buffer->len = 0;
     }
 }
@@ -391,25 +429,35 @@ ngx_http_rum_reader_send(ngx_http_rum_reader_t *reader)
 static void
 ngx_http_rum_reader_ready_handler(ngx_http_rum_link_t *link)
 {
-    ngx_http_rum_reader_t  *reader;
-
-    reader = link->owner;
-
-    ngx_post_event(&reader->pump, &ngx_posted_events);
+    ngx_post_event(&ngx_http_rum_reader.pump, &ngx_posted_events);
 }
 
 
 static void
 ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
 {
-    ngx_http_rum_job_t     *job;
-    ngx_http_rum_flight_t  *flight;
-    ngx_http_rum_reader_t  *reader;
+    const rum_str_t             *error;
+    ngx_http_rum_job_t          *job;
+    ngx_http_rum_flight_t       *flight;
+    ngx_http_rum_reader_t       *reader;
+    ngx_http_rum_reader_lane_t  *lane;
 
-    reader = link->owner;
+    lane = link->owner;
+    reader = &ngx_http_rum_reader;
 
-    flight = &reader->flight[reader->first];
-    reader->first = (reader->first + 1) % NGX_HTTP_RUM_READER_FLIGHT;
+    ngx_http_rum_reply_whole(&lane->reply);
+    error = &lane->reply.whole.error;
+
+    if (ngx_http_rum_reader_elsewhere(error)) {
+        ngx_cpystrn(link->error, error->data,
+                    ngx_min(error->len + 1, sizeof(link->error)));
+        ngx_http_rum_link_close(link, (char *) link->error);
+        return;
+    }
+
+    flight = &lane->flight[lane->first];
+    lane->first = (lane->first + 1) % NGX_HTTP_RUM_READER_FLIGHT;
+    lane->n--;
     reader->n--;
 
     ngx_http_rum_link_works(link);
@@ -418,21 +466,30 @@ ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
     job = flight->job;
 
     if (job != NULL) {
-        ngx_http_rum_reader_whole(reader);
-
         /* at once when replies become larger, slowly when they shrink */
 
         reader->weight -= reader->weight / 8;
-        reader->weight = ngx_max(reader->weight, reader->reply.nitems);
+        reader->weight = ngx_max(reader->weight, lane->reply.whole.nitems);
 
-        if (rum_plan_reply(job->plan, &flight->read, &reader->reply)
+        if (rum_plan_reply(job->plan, &flight->read, &lane->reply.whole)
             != RUM_PLAN_RUNNING)
         {
             ngx_http_rum_reader_finish(reader, job);
         }
     }
 
-    ngx_http_rum_reader_reset(reader);
+    ngx_http_rum_reply_reset(&lane->reply);
+}
+
+
+/* the partition has another node, or this one is cut off from the cluster */
+
+static ngx_uint_t
+ngx_http_rum_reader_elsewhere(const rum_str_t *error)
+{
+    return (error->len > 6 && ngx_memcmp(error->data, "MOVED ", 6) == 0)
+           || (error->len > 11
+               && ngx_memcmp(error->data, "CLUSTERDOWN", 11) == 0);
 }
 
 
@@ -441,17 +498,29 @@ ngx_http_rum_reader_reply(ngx_http_rum_link_t *link, void *reply)
 static void
 ngx_http_rum_reader_closed(ngx_http_rum_link_t *link)
 {
-    ngx_queue_t            *q;
-    ngx_http_rum_reader_t  *reader;
+    ngx_uint_t                   i;
+    ngx_queue_t                 *q;
+    ngx_http_rum_reader_t       *reader;
+    ngx_http_rum_reader_lane_t  *lane;
 
-    reader = link->owner;
+    lane = link->owner;
+    reader = &ngx_http_rum_reader;
 
-    reader->first = 0;
-    reader->n = 0;
-    reader->unsent = 0;
-    reader->sent = 0;
-    rum_text_free(&reader->buffer);
-    ngx_http_rum_reader_reset(reader);
+    reader->failed = lane;
+    reader->n -= lane->n;
+
+    lane->first = 0;
+    lane->n = 0;
+    lane->unsent = 0;
+    lane->sent = 0;
+    rum_text_free(&lane->buffer);
+    ngx_http_rum_reply_reset(&lane->reply);
+
+    reader->buffered = 0;
+
+    for (i = 0; i < reader->nlanes; i++) {
+        reader->buffered += reader->lanes[i].buffer.len;
+    }
 
     while (!ngx_queue_empty(&reader->waiting)) {
         q = ngx_queue_head(&reader->waiting);
@@ -464,229 +533,6 @@ ngx_http_rum_reader_closed(ngx_http_rum_link_t *link)
         ngx_http_rum_reader_finish(reader,
                            ngx_queue_data(q, ngx_http_rum_job_t, queue));
     }
-}
-
-
-/* the reply is whole, its text moves no more */
-
-static void
-ngx_http_rum_reader_whole(ngx_http_rum_reader_t *reader)
-{
-    size_t             i;
-    rum_reply_item_t  *item;
-
-    reader->reply.items = reader->items;
-
-    for (i = 0; i < reader->reply.nitems; i++) {
-        item = &reader->items[i];
-
-        if (item->text.len) {
-            item->text.data = reader->text + (uintptr_t) item->text.data;
-        }
-    }
-
-    if (reader->error) {
-        reader->reply.error.data = reader->text;
-        reader->reply.error.len = reader->error;
-    }
-}
-
-
-/* memory for an unusually large one is not kept */
-
-static void
-ngx_http_rum_reader_reset(ngx_http_rum_reader_t *reader)
-{
-    ngx_memzero(&reader->reply, sizeof(rum_reply_t));
-
-    reader->error = 0;
-    reader->text_len = 0;
-
-    if (reader->text_size > NGX_HTTP_RUM_READER_KEEP) {
-        free(reader->text);
-        reader->text = NULL;
-        reader->text_size = 0;
-    }
-
-    if (reader->size * sizeof(rum_reply_item_t) > NGX_HTTP_RUM_READER_KEEP) {
-        free(reader->items);
-        reader->items = NULL;
-        reader->size = 0;
-    }
-}
-
-
-/*
- * hiredis calls these as it comes upon the parts of a reply, an array before
- * its elements; so arrays in arrays come flat.  NULL is an error of the link:
- * no memory.
- */
-
-static void *
-ngx_http_rum_reader_create_string(const redisReadTask *task, char *str,
-    size_t len)
-{
-    rum_reply_item_t       *item;
-    ngx_http_rum_link_t    *link;
-    ngx_http_rum_reader_t  *reader;
-
-    link = task->privdata;
-    reader = link->owner;
-
-    if (task->parent == NULL) {
-
-        /* a status says nothing; an error is all there is */
-
-        if (task->type == REDIS_REPLY_ERROR) {
-            reader->error = len;
-            return ngx_http_rum_reader_text(reader, str, len) == NGX_OK
-                   ? reader : NULL;
-        }
-
-        return reader;
-    }
-
-    item = ngx_http_rum_reader_item(reader);
-    if (item == NULL) {
-        return NULL;
-    }
-
-    item->text.data = (u_char *) (uintptr_t) reader->text_len;
-    item->text.len = len;
-
-    return ngx_http_rum_reader_text(reader, str, len) == NGX_OK ? reader
-                                                                : NULL;
-}
-
-
-#if (HIREDIS_MAJOR >= 1)
-
-static void *
-ngx_http_rum_reader_create_array(const redisReadTask *task, size_t n)
-{
-    return task->privdata;
-}
-
-#else
-
-static void *
-ngx_http_rum_reader_create_array(const redisReadTask *task, int n)
-{
-    return task->privdata;
-}
-
-#endif
-
-
-static void *
-ngx_http_rum_reader_create_integer(const redisReadTask *task,
-    long long value)
-{
-    rum_reply_item_t       *item;
-    ngx_http_rum_link_t    *link;
-    ngx_http_rum_reader_t  *reader;
-
-    link = task->privdata;
-    reader = link->owner;
-
-    if (task->parent == NULL) {
-        reader->reply.integer = value;
-        return reader;
-    }
-
-    item = ngx_http_rum_reader_item(reader);
-    if (item == NULL) {
-        return NULL;
-    }
-
-    item->integer = value;
-
-    return reader;
-}
-
-
-static void *
-ngx_http_rum_reader_create_nil(const redisReadTask *task)
-{
-    rum_reply_item_t       *item;
-    ngx_http_rum_link_t    *link;
-    ngx_http_rum_reader_t  *reader;
-
-    link = task->privdata;
-    reader = link->owner;
-
-    if (task->parent == NULL) {
-        return reader;
-    }
-
-    item = ngx_http_rum_reader_item(reader);
-    if (item == NULL) {
-        return NULL;
-    }
-
-    item->integer = -1;
-
-    return reader;
-}
-
-
-static void
-ngx_http_rum_reader_free(void *reply)
-{
-    /* it is all the reader's */
-}
-
-
-static rum_reply_item_t *
-ngx_http_rum_reader_item(ngx_http_rum_reader_t *reader)
-{
-    size_t             size;
-    rum_reply_item_t  *item;
-
-    if (reader->reply.nitems == reader->size) {
-        size = reader->size * 2 + NGX_HTTP_RUM_READER_ITEMS;
-
-        item = realloc(reader->items, size * sizeof(rum_reply_item_t));
-        if (item == NULL) {
-            return NULL;
-        }
-
-        reader->items = item;
-        reader->size = size;
-    }
-
-    item = &reader->items[reader->reply.nitems++];
-    ngx_memzero(item, sizeof(rum_reply_item_t));
-
-    return item;
-}
-
-
-static ngx_int_t
-ngx_http_rum_reader_text(ngx_http_rum_reader_t *reader, const char *str,
-    size_t len)
-{
-    size_t   size;
-    u_char  *text;
-
-    if (reader->text_size - reader->text_len < len) {
-        size = reader->text_size * 2 + len + NGX_HTTP_RUM_READER_BUFFER;
-
-        text = realloc(reader->text, size);
-        if (text == NULL) {
-            return NGX_ERROR;
-        }
-
-        reader->text = text;
-        reader->text_size = size;
-    }
-
-    if (len) {
-        ngx_memcpy(reader->text + reader->text_len, str, len);
-        reader->text_len += len;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -703,8 +549,9 @@ static void
 ngx_http_rum_reader_drop(ngx_http_rum_reader_t *reader,
     ngx_http_rum_job_t *job)
 {
-    ngx_uint_t              i;
-    ngx_http_rum_flight_t  *flight;
+    ngx_uint_t                   i, k;
+    ngx_http_rum_flight_t       *flight;
+    ngx_http_rum_reader_lane_t  *lane;
 
     ngx_queue_remove(&job->queue);
 
@@ -713,12 +560,16 @@ ngx_http_rum_reader_drop(ngx_http_rum_reader_t *reader,
         reader->nrunning--;
     }
 
-    for (i = 0; i < reader->n; i++) {
-        flight = &reader->flight[(reader->first + i)
-                                 % NGX_HTTP_RUM_READER_FLIGHT];
+    for (k = 0; k < reader->nlanes; k++) {
+        lane = &reader->lanes[k];
 
-        if (flight->job == job) {
-            flight->job = NULL;
+        for (i = 0; i < lane->n; i++) {
+            flight = &lane->flight[(lane->first + i)
+                                   % NGX_HTTP_RUM_READER_FLIGHT];
+
+            if (flight->job == job) {
+                flight->job = NULL;
+            }
         }
     }
 }

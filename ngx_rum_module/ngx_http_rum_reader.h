@@ -36,7 +36,7 @@ struct ngx_http_rum_job_s {
 
 
 ngx_int_t ngx_http_rum_reader_init(ngx_cycle_t *cycle,
-    const ngx_http_rum_redis_t *redis);
+    const ngx_http_rum_redis_t *redis, ngx_uint_t partitions);
 void ngx_http_rum_reader_exit(void);
 
 /* NGX_DECLINED: Redis is known to be away */

@@ -2,11 +2,11 @@
  * The directive rum_redis: an address or sentinels, and its parameters.
  */
 
+#include "ngx_http_rum_cluster.h"
 #include "ngx_http_rum_module.h"
 #include "ngx_http_rum_sentinel.h"
 
 
-#define NGX_HTTP_RUM_RING_MIN  (1024 * 1024)
 #define NGX_HTTP_RUM_RING_MAX  (1024 * 1024 * 1024)
 
 
@@ -80,6 +80,10 @@ ngx_http_rum_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rv = ngx_http_rum_tls_init(cf, &redis->tls);
     if (rv != NGX_CONF_OK) {
         return rv;
+    }
+
+    if (rmcf->cluster) {
+        return ngx_http_rum_cluster_conf(cf, redis);
     }
 
     return ngx_http_rum_sentinel_conf_done(redis);
@@ -162,6 +166,12 @@ ngx_http_rum_redis_param(ngx_conf_t *cf, ngx_http_rum_main_conf_t *rmcf,
     } else if (rum_str_is((rum_str_t *) &name, "maxlen")) {
         rc = ngx_http_rum_redis_number(&value, 1000, 1000000000,
                                        &rmcf->maxlen);
+
+    } else if (rum_str_is((rum_str_t *) &name, "cluster")) {
+        rc = (rum_str_is((rum_str_t *) &value, "on")
+              || rum_str_is((rum_str_t *) &value, "off")) ? NGX_OK
+                                                          : NGX_ERROR;
+        rmcf->cluster = (value.len == 2);
 
     } else if (rum_str_is((rum_str_t *) &name, "replicas")) {
         rc = ngx_http_rum_redis_number(&value, 0, 16, &rmcf->replicas);

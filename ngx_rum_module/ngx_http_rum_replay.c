@@ -27,7 +27,8 @@ typedef struct {
     ngx_log_t                    *log;
 
     ngx_http_rum_spool_file_t     in;
-    ngx_http_rum_waiter_t         acknowledged; /* of the chunk's last entry */
+    ngx_http_rum_waiter_t        *acknowledged; /* of the chunk's last entry
+                                                   in each ring */
     ngx_event_t                   timer;
     ngx_connection_t              dummy;
     u_char                       *chunk;
@@ -40,6 +41,7 @@ typedef struct {
 
 
 static void ngx_http_rum_replay_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_http_rum_replay_waits(ngx_http_rum_replay_t *s);
 static void ngx_http_rum_replay_look(ngx_http_rum_replay_t *s);
 static ngx_int_t ngx_http_rum_replay_next(ngx_http_rum_replay_t *s,
     ngx_http_rum_replay_found_t *file, off_t *total);
@@ -62,6 +64,7 @@ ngx_int_t
 ngx_http_rum_replay_init_process(ngx_cycle_t *cycle,
     ngx_http_rum_spool_t *spool)
 {
+    ngx_uint_t              i, n;
     ngx_http_rum_replay_t  *s;
 
     s = &ngx_http_rum_replayer;
@@ -77,8 +80,18 @@ ngx_http_rum_replay_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    s->acknowledged.handler = ngx_http_rum_replay_acknowledged;
-    s->acknowledged.data = s;
+    n = ngx_http_rum_delivery_count();
+
+    s->acknowledged = ngx_pcalloc(cycle->pool,
+                                  n * sizeof(ngx_http_rum_waiter_t));
+    if (s->acknowledged == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        s->acknowledged[i].handler = ngx_http_rum_replay_acknowledged;
+        s->acknowledged[i].data = s;
+    }
 
     s->dummy.fd = (ngx_socket_t) -1;
     s->dummy.data = s;
@@ -126,7 +139,7 @@ ngx_http_rum_replay_timer(ngx_event_t *ev)
         ngx_http_rum_replay_look(s);
     }
 
-    if (s->in.fd != NGX_INVALID_FILE && s->acknowledged.entry == NULL
+    if (s->in.fd != NGX_INVALID_FILE && !ngx_http_rum_replay_waits(s)
         && ngx_http_rum_delivery_has_time())
     {
         ngx_http_rum_replay_chunk(s);
@@ -137,6 +150,23 @@ ngx_http_rum_replay_timer(ngx_event_t *ev)
                           ? NGX_HTTP_RUM_REPLAY_PACE
                           : NGX_HTTP_RUM_SPOOL_LOOK);
     }
+}
+
+
+/* 1 while some of the last chunk is not acknowledged */
+
+static ngx_uint_t
+ngx_http_rum_replay_waits(ngx_http_rum_replay_t *s)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_http_rum_delivery_count(); i++) {
+        if (s->acknowledged[i].entry != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -366,8 +396,8 @@ ngx_http_rum_replay_skip(ngx_http_rum_replay_t *s, const char *what)
 
 
 /*
- * Pushes a chunk into the ring.  Its last entry has the waiter: when that is
- * acknowledged, all of the chunk is.
+ * Pushes a chunk into the rings.  The last entry in each has its waiter: when
+ * those are acknowledged, all of the chunk is.
  */
 
 static void
@@ -377,7 +407,8 @@ ngx_http_rum_replay_chunk(ngx_http_rum_replay_t *s)
     size_t                  left;
     u_char                 *p;
     ssize_t                 n;
-    rum_str_t               record, next;
+    ngx_int_t               ring;
+    rum_str_t               record;
     ngx_uint_t              events;
     ngx_http_rum_waiter_t  *waiter;
 
@@ -408,13 +439,21 @@ ngx_http_rum_replay_chunk(ngx_http_rum_replay_t *s)
     }
 
     while (rc == RUM_OK) {
-        p += RUM_SPOOL_RECORD_HEAD + record.len;
-        left -= RUM_SPOOL_RECORD_HEAD + record.len;
+        ring = ngx_http_rum_delivery_of(record.data, record.len);
 
-        rc = rum_spool_record(p, left, &next);
-        waiter = (rc == RUM_OK) ? NULL : &s->acknowledged;
+        if (ring == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_WARN, s->log, 0,
+                          "rum spool: \"%s\" has an event of a partition "
+                          "that \"rum_redis\" has not", s->in.name);
+            ngx_http_rum_replay_done(s, RUM_ERROR);
+            return;
+        }
 
-        if (ngx_http_rum_delivery_replay(record.data, record.len, waiter)
+        waiter = &s->acknowledged[ring];
+        ngx_http_rum_delivery_forget(waiter);
+
+        if (ngx_http_rum_delivery_replay(ring, record.data, record.len,
+                                         waiter)
             != NGX_OK)
         {
             /* no room: what is in the ring is sent again with the rest */
@@ -422,7 +461,10 @@ ngx_http_rum_replay_chunk(ngx_http_rum_replay_t *s)
         }
 
         events++;
-        record = next;
+        p += RUM_SPOOL_RECORD_HEAD + record.len;
+        left -= RUM_SPOOL_RECORD_HEAD + record.len;
+
+        rc = rum_spool_record(p, left, &record);
     }
 
     s->in.offset += (off_t) (p - s->chunk);

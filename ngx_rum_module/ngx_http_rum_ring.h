@@ -2,6 +2,12 @@
  * The ring of a worker: entries that Redis has not acknowledged.  Shared by
  * the two files of delivery: ngx_http_rum_delivery.c puts entries in,
  * ngx_http_rum_delivery_send.c sends them and takes them out.
+ *
+ *   writer -- partitions ---+--> delivery: a ring and its link
+ *
+ * One delivery has all partitions, but for a Redis Cluster, where each
+ * partition has its own: the order of entries need not change when the
+ * partition moves to another node.
  */
 
 #ifndef NGX_HTTP_RUM_RING_H
@@ -46,22 +52,10 @@ typedef struct {
 
 
 typedef struct {
-    rum_entry_prefix_t            prefix;
-    uint64_t                      sequence;
-    uint64_t                      spool_sequence;
-} ngx_http_rum_partition_t;
-
-
-typedef struct {
     ngx_http_rum_link_t           link;
     ngx_http_rum_ring_t           ring;
     ngx_event_t                   flush;        /* posted */
     ngx_event_t                   delay;        /* a timer, to the same end */
-    rum_str_t                     writer;
-    rum_str_t                     spool_writer;
-    u_char                        writer_name[NGX_HTTP_RUM_WRITER_LEN + 1];
-    ngx_uint_t                    npartitions;
-    ngx_http_rum_partition_t     *partitions;
 
     ngx_uint_t                    replicas;     /* that must have it as well */
     ngx_uint_t                    wait_entry;   /* WAIT is about those before */
@@ -73,6 +67,25 @@ typedef struct {
     unsigned                      waiting:1;    /* for the reply to WAIT */
     unsigned                      up:1;         /* counted as a link */
 } ngx_http_rum_delivery_t;
+
+
+typedef struct {
+    rum_entry_prefix_t            prefix;
+    uint64_t                      sequence;
+    uint64_t                      spool_sequence;
+    ngx_http_rum_delivery_t      *delivery;
+} ngx_http_rum_partition_t;
+
+
+typedef struct {
+    rum_str_t                     name;
+    rum_str_t                     spool_name;
+    u_char                        text[NGX_HTTP_RUM_WRITER_LEN + 1];
+    ngx_uint_t                    npartitions;
+    ngx_http_rum_partition_t     *partitions;
+    ngx_uint_t                    ndeliveries;
+    ngx_http_rum_delivery_t      *deliveries;   /* NULL: not begun, or over */
+} ngx_http_rum_writer_t;
 
 
 /* what the link calls, and the events that flush the ring */

@@ -433,39 +433,7 @@ ngx_http_rum_sentinel_address(const redisReply *reply,
 
     port = ngx_atoi((u_char *) second->str, second->len);
 
-    if (port < 1 || port > 65535) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(sockaddr, sizeof(ngx_sockaddr_t));
-
-    sockaddr->sockaddr_in.sin_addr.s_addr = ngx_inet_addr(host.data,
-                                                          host.len);
-
-    if (sockaddr->sockaddr_in.sin_addr.s_addr != INADDR_NONE) {
-        sockaddr->sockaddr_in.sin_family = AF_INET;
-        sockaddr->sockaddr_in.sin_port = htons((in_port_t) port);
-        *socklen = sizeof(struct sockaddr_in);
-        return NGX_OK;
-    }
-
-#if (NGX_HAVE_INET6)
-
-    ngx_memzero(sockaddr, sizeof(ngx_sockaddr_t));
-
-    if (ngx_inet6_addr(host.data, host.len,
-                       sockaddr->sockaddr_in6.sin6_addr.s6_addr)
-        == NGX_OK)
-    {
-        sockaddr->sockaddr_in6.sin6_family = AF_INET6;
-        sockaddr->sockaddr_in6.sin6_port = htons((in_port_t) port);
-        *socklen = sizeof(struct sockaddr_in6);
-        return NGX_OK;
-    }
-
-#endif
-
-    return NGX_ERROR;
+    return ngx_http_rum_link_address(&host, port, sockaddr, socklen);
 }
 
 

@@ -74,7 +74,7 @@ ngx_http_rum_status_answer_init(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    return ngx_http_rum_reader_init(cycle, rmcf->redis);
+    return ngx_http_rum_reader_init(cycle, rmcf->redis, rmcf->partitions);
 }
 
 

@@ -62,6 +62,7 @@ check_command(unsigned partition, uint64_t sequence, size_t len)
     int                  n, expected;
     char                *command, key[64], id[64];
     size_t               size;
+    unsigned             found;
     rum_str_t            writer;
     unsigned char       *e, *resp;
     rum_entry_prefix_t   prefix;
@@ -93,6 +94,9 @@ check_command(unsigned partition, uint64_t sequence, size_t len)
 
     assert_int_equal(n, expected);
     assert_memory_equal(resp, command, (size_t) n);
+
+    assert_int_equal(rum_entry_resp_partition(resp, size, &found), RUM_OK);
+    assert_int_equal(found, partition);
 
     redisFreeCommand(command);
     free(resp);
@@ -444,6 +448,47 @@ the_largest_event_fits(void **state)
 }
 
 
+/* what a spool may hold, each in memory that ends with it */
+
+static void
+only_such_commands_have_a_partition(void **state)
+{
+    size_t          i, len;
+    unsigned        partition;
+    unsigned char  *resp;
+
+    static const char  *const wrong[] = {
+        "",
+        "*10\r\n$4\r\nXADD\r\n",
+        "*10\r\n$4\r\nXADD\r\n$",
+        "*10\r\n$4\r\nXADD\r\n$14",
+        "*10\r\n$4\r\nXADD\r\n$14\r\n",
+        "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{3}:events",
+        "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{3}:writers\r\n",
+        "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{}:events\r\n",
+        "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{-1}:events\r\n",
+        "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{99999999999}:events\r\n",
+        "*10\r\n$4\r\nXADD\r\n$90\r\nrum:{3}:events:and:more:than:that:is:"
+            "longer:than:any:such:key:can:be\r\n",
+        "*10\r\n$4\r\nXDEL\r\n$14\r\nrum:{3}:events\r\n",
+        "*2\r\n$4\r\nXADD\r\n$14\r\nrum:{3}:events\r\n"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        len = strlen(wrong[i]);
+        resp = malloc(len > 0 ? len : 1);
+        assert_non_null(resp);
+        memcpy(resp, wrong[i], len);
+
+        assert_int_equal(rum_entry_resp_partition(resp, len, &partition),
+                         RUM_ERROR);
+        free(resp);
+    }
+}
+
+
 static void
 ids_are_taken_apart(void **state)
 {
@@ -661,6 +706,7 @@ main(void)
         cmocka_unit_test(milliseconds_are_exact_to_a_tenth),
         cmocka_unit_test(other_numbers_are_exact_to_half_of_a_ten_thousandth),
         cmocka_unit_test(too_little_room_is_told),
+        cmocka_unit_test(only_such_commands_have_a_partition),
         cmocka_unit_test(the_largest_event_fits),
         cmocka_unit_test(ids_are_taken_apart),
         cmocka_unit_test(what_is_not_an_event_is_refused),
