@@ -278,6 +278,7 @@ rum_config_define(void)
         CFG_STR("tls_name", NULL, CFGF_NONE),
         CFG_STR("sentinel_user", NULL, CFGF_NONE),
         CFG_STR("sentinel_password", NULL, CFGF_NONE),
+        CFG_BOOL("cluster", cfg_false, CFGF_NONE),
         CFG_STR("timeout", "5s", CFGF_NONE),
         CFG_INT("partitions", 1, CFGF_NONE),
         CFG_STR("flush", "1s", CFGF_NONE),

@@ -36,6 +36,7 @@ typedef struct {
     uint32_t              nsentinels;
     char                 *sentinel_user;
     char                 *sentinel_password;
+    int                   cluster;      /* the address is a node of one */
     rum_tls_config_t      tls;
     char                 *user;         /* NULL, or as given */
     char                 *password;

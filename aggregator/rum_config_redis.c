@@ -13,6 +13,8 @@
 #define RUM_CONFIG_SENTINEL_LEN  9
 
 
+static int rum_config_check_cluster(const rum_config_t *config,
+    const char *file);
 static void rum_config_take_text(char **to, cfg_t *cfg, const char *name);
 static int rum_config_take_server(rum_config_t *config, const char *text);
 static int rum_config_take_tls(rum_config_t *config, cfg_t *cfg,
@@ -93,7 +95,43 @@ rum_config_take_redis(rum_config_t *config, cfg_t *cfg, const char *file)
         return RUM_ERROR;
     }
 
+    config->cluster = cfg_getbool(cfg, "cluster") == cfg_true;
+
+    if (config->cluster && rum_config_check_cluster(config, file) != RUM_OK) {
+        return RUM_ERROR;
+    }
+
     return rum_config_take_tls(config, cfg, file);
+}
+
+
+static int
+rum_config_check_cluster(const rum_config_t *config, const char *file)
+{
+    const char  *error;
+
+    error = NULL;
+
+    if (config->master != NULL || config->sentinel_user != NULL
+        || config->sentinel_password != NULL)
+    {
+        error = "\"cluster\" is not for sentinels: a cluster needs none";
+
+    } else if (config->path != NULL) {
+        error = "\"cluster\" is not for a unix socket: it needs the address "
+                "of a node";
+
+    } else if (config->db != 0) {
+        error = "\"cluster\" is not for a \"db\": a cluster has only 0";
+    }
+
+    if (error == NULL) {
+        return RUM_OK;
+    }
+
+    rum_log(RUM_LOG_ERROR, "%s in %s", error, file);
+
+    return RUM_ERROR;
 }
 
 

@@ -2,6 +2,7 @@
  * One blocking connection to Redis: see rum_redis.h.
  */
 
+#include "rum_nodes.h"
 #include "rum_sentinel.h"
 
 #include <errno.h>
@@ -13,7 +14,14 @@
 
 #define RUM_REDIS_PUSH   262144         /* bytes worth a write of their own */
 
+/*
+ * ms at most, to connect to a node of a cluster and to log in: the partitions
+ * of other nodes wait for it.
+ */
+#define RUM_REDIS_NODE   1000
 
+
+static struct timeval rum_redis_timeval(uint64_t ms);
 static int rum_redis_login(rum_redis_t *redis, const rum_config_t *config);
 static int rum_redis_queued(rum_redis_t *redis, int rc);
 static int rum_redis_write(rum_redis_t *redis, size_t *sent);
@@ -31,6 +39,10 @@ rum_redis_connect(rum_redis_t *redis, const rum_config_t *config)
         return rum_sentinel_connect(redis, config);
     }
 
+    if (config->cluster) {
+        return rum_nodes_connect(redis, config);
+    }
+
     return rum_redis_enter(redis, config, config->path != NULL
                                           ? NULL : &config->address);
 }
@@ -40,15 +52,17 @@ int
 rum_redis_connect_beside(rum_redis_t *redis, const rum_redis_t *other,
     const rum_config_t *config)
 {
-    if (config->master == NULL) {
+    if (config->master == NULL && !config->cluster) {
         return rum_redis_connect(redis, config);
     }
 
     rum_redis_close(redis);
     redis->error[0] = '\0';
     redis->master = other->master;
+    redis->partition = other->partition;
 
-    return rum_redis_enter(redis, config, &redis->master);
+    return config->cluster ? rum_nodes_enter(redis, config)
+                           : rum_redis_enter(redis, config, &redis->master);
 }
 
 
@@ -68,11 +82,16 @@ int
 rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
     const rum_address_t *address)
 {
+    uint64_t        timeout;
     struct timeval  tv;
 
-    redis->timeout = config->timeout;
-    tv.tv_sec = (time_t) (config->timeout / 1000);
-    tv.tv_usec = (suseconds_t) (config->timeout % 1000 * 1000);
+    timeout = config->timeout;
+
+    if (config->cluster && timeout > RUM_REDIS_NODE) {
+        timeout = RUM_REDIS_NODE;
+    }
+
+    tv = rum_redis_timeval(timeout);
 
     if (address == NULL) {
         redis->ctx = redisConnectUnixWithTimeout(config->path, tv);
@@ -87,10 +106,12 @@ rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
         return RUM_ERROR;
     }
 
-    if (redis->ctx->err != 0
-        || redisSetTimeout(redis->ctx, tv) != REDIS_OK)
-    {
+    if (redis->ctx->err != 0) {
         rum_redis_fail(redis);
+        return RUM_ERROR;
+    }
+
+    if (rum_redis_wait(redis, timeout) != RUM_OK) {
         return RUM_ERROR;
     }
 
@@ -103,7 +124,7 @@ rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
     }
 
     redis->tls = rum_tls_connect(&config->tls, redis->ctx->fd, address->host,
-                                 config->timeout, redis->error,
+                                 timeout, redis->error,
                                  sizeof(redis->error));
     if (redis->tls == NULL) {
         rum_redis_close(redis);
@@ -111,6 +132,32 @@ rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
     }
 
     return RUM_OK;
+}
+
+
+int
+rum_redis_wait(rum_redis_t *redis, uint64_t timeout)
+{
+    redis->timeout = timeout;
+
+    if (redisSetTimeout(redis->ctx, rum_redis_timeval(timeout)) != REDIS_OK) {
+        rum_redis_fail(redis);
+        return RUM_ERROR;
+    }
+
+    return RUM_OK;
+}
+
+
+static struct timeval
+rum_redis_timeval(uint64_t ms)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = (time_t) (ms / 1000);
+    tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
+
+    return tv;
 }
 
 

@@ -19,12 +19,17 @@
 #define RUM_WRONG_TYPE         "WRONGTYPE "
 #define RUM_WRONG_TYPE_LEN     (sizeof(RUM_WRONG_TYPE) - 1)
 
+typedef struct rum_nodes_s  rum_nodes_t;
+
 typedef struct {
     redisContext         *ctx;          /* NULL while not connected */
     rum_tls_t            *tls;          /* NULL: plain */
     uint64_t              timeout;      /* ms */
     uint32_t              pending;      /* replies not taken yet */
-    rum_address_t         master;       /* that the sentinels named */
+    rum_address_t         master;       /* that the sentinels or the cluster
+                                           named */
+    uint32_t              partition;    /* that it is for, in a cluster */
+    rum_nodes_t          *nodes;        /* of the cluster; the caller's */
     char                  error[256];
 } rum_redis_t;
 
@@ -37,8 +42,9 @@ typedef struct {
 } rum_args_t;
 
 /*
- * Connects (to the master that the sentinels name, if there are any),
- * authenticates, selects the database.
+ * Connects (to the master that the sentinels name, if there are any, or the
+ * node of the partition), authenticates, selects the database.  In a cluster
+ * "partition" and "nodes" must be set.
  */
 int rum_redis_connect(rum_redis_t *redis, const rum_config_t *config);
 
@@ -54,7 +60,10 @@ void rum_redis_close(rum_redis_t *redis);
 int rum_redis_open(rum_redis_t *redis, const rum_config_t *config,
     const rum_address_t *address);
 
-/* the same, and logs in */
+/* how long to wait for a reply, ms */
+int rum_redis_wait(rum_redis_t *redis, uint64_t timeout);
+
+/* the same as _open(), and logs in */
 int rum_redis_enter(rum_redis_t *redis, const rum_config_t *config,
     const rum_address_t *address);
 

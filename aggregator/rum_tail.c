@@ -5,13 +5,16 @@
 
 #include "rum_tail.h"
 
+#include <errno.h>
 #include <float.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <msgpack.h>
 #include <yajl/yajl_gen.h>
 
+#include "rum_nodes.h"
 #include "rum_reader.h"
 
 
@@ -19,11 +22,16 @@
 
 
 typedef struct {
-    rum_redis_t           redis;
+    uint32_t              nlinks;       /* one, or in a cluster one for each
+                                           partition */
+    rum_redis_t          *links;
+    struct pollfd        *polls;        /* of the links */
+    rum_nodes_t           nodes;
+    const char           *error;
     rum_stream_id_t      *last;         /* by partition */
     rum_args_t            args;
     uint32_t              partitions;
-    uint64_t              block;        /* ms, below the timeout of replies */
+    uint64_t              timeout;      /* ms, for a reply */
     yajl_gen              gen;
 } rum_tail_t;
 
@@ -33,6 +41,11 @@ typedef struct {
 } rum_tail_entry_t;
 
 
+static int rum_tail_init(rum_tail_t *t, const rum_config_t *config);
+static void rum_tail_free(rum_tail_t *t);
+static int rum_tail_connect(rum_tail_t *t, const rum_config_t *config);
+static rum_redis_t *rum_tail_link(rum_tail_t *t, uint32_t partition);
+static int rum_tail_failed(rum_tail_t *t, const rum_redis_t *redis);
 static int rum_tail_history(rum_tail_t *t, unsigned count);
 static int rum_tail_history_print(rum_tail_t *t, redisReply **replies,
     unsigned count);
@@ -40,6 +53,8 @@ static int rum_tail_collect(rum_tail_t *t, redisReply **replies,
     rum_tail_entry_t *entries);
 static int rum_tail_compare(const void *one, const void *two);
 static int rum_tail_next(rum_tail_t *t);
+static int rum_tail_request(rum_tail_t *t, uint32_t link);
+static int rum_tail_answer(rum_tail_t *t, rum_redis_t *redis);
 static int rum_tail_streams(rum_tail_t *t, const redisReply *reply);
 static int rum_tail_entry(rum_tail_t *t, const redisReply *entry);
 static void rum_tail_event(yajl_gen gen, const redisReply *e);
@@ -53,24 +68,21 @@ int
 rum_tail(const rum_config_t *config, unsigned count, int follow)
 {
     int         rc;
+    uint32_t    i;
     rum_tail_t  t;
 
-    memset(&t, 0, sizeof(t));
-    t.partitions = config->partitions;
-    t.block = config->timeout / 2;
-    t.last = calloc(config->partitions, sizeof(rum_stream_id_t));
-    t.gen = yajl_gen_alloc(NULL);
+    rc = rum_tail_init(&t, config);
 
-    if (t.last == NULL || t.gen == NULL) {
-        return RUM_ERROR;
+    if (rc == RUM_OK) {
+        rc = rum_tail_connect(&t, config);
     }
-
-    yajl_gen_config(t.gen, yajl_gen_validate_utf8, 1);
-
-    rc = rum_redis_connect(&t.redis, config);
 
     if (rc == RUM_OK) {
         rc = rum_tail_history(&t, count);
+    }
+
+    for (i = 0; rc == RUM_OK && follow && i < t.nlinks; i++) {
+        rc = rum_tail_request(&t, i);
     }
 
     while (rc == RUM_OK && follow) {
@@ -78,15 +90,96 @@ rum_tail(const rum_config_t *config, unsigned count, int follow)
     }
 
     if (rc == RUM_ERROR) {
-        rum_log(RUM_LOG_ERROR, "Redis: %s", t.redis.error);
+        rum_log(RUM_LOG_ERROR, "Redis: %s", t.error);
     }
 
-    rum_redis_close(&t.redis);
-    rum_args_free(&t.args);
-    yajl_gen_free(t.gen);
-    free(t.last);
+    rum_tail_free(&t);
 
     return rc == RUM_DECLINED ? RUM_OK : rc;
+}
+
+
+static int
+rum_tail_init(rum_tail_t *t, const rum_config_t *config)
+{
+    uint32_t  i;
+
+    memset(t, 0, sizeof(rum_tail_t));
+    t->error = "no memory";
+    t->partitions = config->partitions;
+    t->timeout = config->timeout;
+    t->nlinks = config->cluster ? config->partitions : 1;
+
+    t->last = calloc(config->partitions, sizeof(rum_stream_id_t));
+    t->links = calloc(t->nlinks, sizeof(rum_redis_t));
+    t->polls = calloc(t->nlinks, sizeof(struct pollfd));
+    t->gen = yajl_gen_alloc(NULL);
+
+    if (t->last == NULL || t->links == NULL || t->polls == NULL
+        || t->gen == NULL)
+    {
+        return RUM_ERROR;
+    }
+
+    for (i = 0; i < t->nlinks; i++) {
+        t->links[i].partition = i;
+        t->links[i].nodes = &t->nodes;
+    }
+
+    yajl_gen_config(t->gen, yajl_gen_validate_utf8, 1);
+
+    return RUM_OK;
+}
+
+
+static void
+rum_tail_free(rum_tail_t *t)
+{
+    uint32_t  i;
+
+    for (i = 0; t->links != NULL && i < t->nlinks; i++) {
+        rum_redis_close(&t->links[i]);
+    }
+
+    if (t->gen != NULL) {
+        yajl_gen_free(t->gen);
+    }
+
+    rum_args_free(&t->args);
+    free(t->links);
+    free(t->polls);
+    free(t->last);
+}
+
+
+static int
+rum_tail_connect(rum_tail_t *t, const rum_config_t *config)
+{
+    uint32_t  i;
+
+    for (i = 0; i < t->nlinks; i++) {
+        if (rum_redis_connect(&t->links[i], config) != RUM_OK) {
+            return rum_tail_failed(t, &t->links[i]);
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+static rum_redis_t *
+rum_tail_link(rum_tail_t *t, uint32_t partition)
+{
+    return &t->links[partition % t->nlinks];
+}
+
+
+static int
+rum_tail_failed(rum_tail_t *t, const rum_redis_t *redis)
+{
+    t->error = redis->error;
+
+    return RUM_ERROR;
 }
 
 
@@ -107,7 +200,7 @@ rum_tail_history(rum_tail_t *t, unsigned count)
     /* one entry at least, to know where to go on */
 
     for (i = 0; i < t->partitions; i++) {
-        (void) rum_redis_send(&t->redis,
+        (void) rum_redis_send(rum_tail_link(t, i),
                               "XREVRANGE rum:{%u}:events + - COUNT %u", i,
                               count > 0 ? count : 1);
     }
@@ -115,8 +208,10 @@ rum_tail_history(rum_tail_t *t, unsigned count)
     rc = RUM_OK;
 
     for (i = 0; rc == RUM_OK && i < t->partitions; i++) {
-        replies[i] = rum_redis_expect(&t->redis, REDIS_REPLY_ARRAY);
-        rc = replies[i] != NULL ? RUM_OK : RUM_ERROR;
+        replies[i] = rum_redis_expect(rum_tail_link(t, i),
+                                      REDIS_REPLY_ARRAY);
+        rc = replies[i] != NULL ? RUM_OK
+                                : rum_tail_failed(t, rum_tail_link(t, i));
     }
 
     if (rc == RUM_OK) {
@@ -218,15 +313,61 @@ rum_tail_compare(const void *one, const void *two)
 }
 
 
+/* prints what comes on any link, and asks for more there */
+
 static int
 rum_tail_next(rum_tail_t *t)
 {
-    int          rc;
-    char        *text, *p, block[24];
-    uint32_t     i;
-    redisReply  *reply;
+    int       rc, n;
+    uint32_t  i;
 
-    snprintf(block, sizeof(block), "%llu", (unsigned long long) t->block);
+    for (i = 0; i < t->nlinks; i++) {
+        t->polls[i].fd = t->links[i].ctx->fd;
+        t->polls[i].events = POLLIN;
+        t->polls[i].revents = 0;
+    }
+
+    n = poll(t->polls, t->nlinks, (int) t->timeout);
+
+    if (n <= 0) {
+        t->error = n == 0 ? "timed out" : strerror(errno);
+        return n == -1 && errno == EINTR ? RUM_OK : RUM_ERROR;
+    }
+
+    for (i = 0; i < t->nlinks; i++) {
+        if (t->polls[i].revents == 0) {
+            continue;
+        }
+
+        rc = rum_tail_answer(t, &t->links[i]);
+
+        if (rc == RUM_OK) {
+            rc = rum_tail_request(t, i);
+        }
+
+        if (rc != RUM_OK) {
+            return rc;
+        }
+    }
+
+    return RUM_OK;
+}
+
+
+/* Redis answers before the timeout, with nothing if there is nothing */
+
+static int
+rum_tail_request(rum_tail_t *t, uint32_t link)
+{
+    int           rc;
+    char         *text, *p, block[24];
+    uint32_t      i;
+    rum_redis_t  *redis;
+
+    redis = &t->links[link];
+
+    snprintf(block, sizeof(block), "%llu",
+             (unsigned long long) t->timeout / 2);
 
     text = malloc(t->partitions * (size_t) (RUM_STREAM_ID_MAX + 32));
     if (text == NULL) {
@@ -239,29 +380,39 @@ rum_tail_next(rum_tail_t *t)
     rc |= rum_args_text(&t->args, block);
     rc |= rum_args_text(&t->args, "STREAMS");
 
-    for (i = 0, p = text; i < t->partitions; i++, p += 32) {
+    for (i = link, p = text; i < t->partitions; i += t->nlinks, p += 32) {
         sprintf(p, "rum:{%u}:events", i);
         rc |= rum_args_text(&t->args, p);
     }
 
-    for (i = 0; i < t->partitions; i++, p += RUM_STREAM_ID_MAX) {
+    for (i = link; i < t->partitions; i += t->nlinks) {
         (void) rum_stream_id_write(&t->last[i], p);
         rc |= rum_args_text(&t->args, p);
+        p += RUM_STREAM_ID_MAX;
     }
 
-    if (rc == RUM_OK) {
-        rc = rum_redis_send_args(&t->redis, &t->args);
+    if (rc == RUM_OK
+        && (rum_redis_send_args(redis, &t->args) != RUM_OK
+            || rum_redis_flush(redis) != RUM_OK))
+    {
+        rc = rum_tail_failed(t, redis);
     }
 
     free(text);
 
-    if (rc != RUM_OK) {
-        return rc;
-    }
+    return rc;
+}
 
-    reply = rum_redis_reply(&t->redis);
+
+static int
+rum_tail_answer(rum_tail_t *t, rum_redis_t *redis)
+{
+    int          rc;
+    redisReply  *reply;
+
+    reply = rum_redis_reply(redis);
     if (reply == NULL) {
-        return RUM_ERROR;
+        return rum_tail_failed(t, redis);
     }
 
     rc = rum_tail_streams(t, reply);
@@ -288,6 +439,7 @@ rum_tail_streams(rum_tail_t *t, const redisReply *reply)
             || sscanf(stream->element[0]->str, "rum:{%u}", &partition) != 1
             || partition >= t->partitions)
         {
+            t->error = "an answer for a stream not asked for";
             return RUM_ERROR;
         }
 

@@ -1,7 +1,7 @@
 /*
  * Redis Cluster: the slot of a partition, and what a node answers to CLUSTER
  * SLOTS.  Used by the module (ngx_http_rum_cluster.c) and the aggregator
- * (rum_cluster.c), which do the asking.
+ * (rum_nodes.c), which do the asking.
  *
  * Source: the Redis Cluster specification.  A key with a hash tag is in slot
  * CRC16(tag) mod 16384 (CRC-16/XMODEM), so all keys of partition P are in the
