@@ -262,7 +262,7 @@ fuzz-coverage:
 
 # the long ones first, so that none of them is what all wait for in the end
 LONG_TESTS = $(patsubst %,t/%.t,chaos sentinel dashboard_views spool \
-               dashboard_use browser_loss tls fuzz_smoke)
+               cluster dashboard_use browser_loss tls fuzz_smoke)
 TESTS     ?= $(LONG_TESTS) \
              $(filter-out $(LONG_TESTS),$(sort $(wildcard t/*.t)))
 PROVE  = tools/prove $(BUILD)/prove.state

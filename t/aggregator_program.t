@@ -63,6 +63,7 @@ timeout = 2s
 partitions = 4
 flush = 500ms  lease = 5s
 retention { minute = 6h  hour = 35d  day = 400d }
+cluster = off
 rollup = { "page", "country", "ab", "page,ab" }   // another
 limit { default = 100; page = 5000; ab = 10; sites = 3 }
 recent { time = 10m /* no; more */ views = 1000 }
@@ -99,6 +100,15 @@ for my $test (
     ["flush = 1s\n\0", 'a zero byte', '', 'a zero byte'],
     ["lease = 1s\nflush = 500ms", 'lease', '', 'a lease too short'],
     ["user = \"u\"", 'password', '', 'a user without a password'],
+    ["cluster = on; redis = \"unix:/r.sock\"", '"cluster" is not for a unix '
+     . 'socket', '', 'a cluster on a unix socket'],
+    ["cluster = on; db = 2", '"cluster" is not for a "db"', '',
+     'a database of a cluster'],
+    ["cluster = on; redis = \"sentinel:a b:1\"",
+     '"cluster" is not for sentinels', '', 'a cluster with sentinels'],
+    ["cluster = on; sentinel_password = \"p\"",
+     '"cluster" is not for sentinels', '', 'a cluster with their password'],
+    ["cluster = perhaps", 'cluster', 1, 'neither a cluster nor none'],
 ) {
     my ($conf, $word, $line, $what) = @$test;
     my $got = tested($conf);

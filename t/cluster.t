@@ -12,19 +12,26 @@ use RumCluster;
 use RumCounted;
 use RumLoad;
 
+# the users of docs/operations.md, and what it says they need in a cluster
+my $docs = slurp(top() . '/docs/operations.md');
+my ($more) = $docs =~ /Redis Cluster both users need `(\S+)`/;
+my @users = map { ['--user', split ' ', s/>PASSWORD/>secret/r . " $more"] }
+                $docs =~ /^ACL SETUSER (rum-\S.*)$/mg;
+
 # three nodes have some of these
 my $partitions = 4;
-my $cluster = RumCluster->new(primaries => 3, replicas => 1);
+my $cluster = RumCluster->new(primaries => 3, replicas => 1,
+                              args => [ map { @$_ } @users ]);
 my ($seed, $second, $third, $replica) = $cluster->nodes;
 my @results;
 
 my $agg = aggregator(redis => $cluster, conf => RumCounted::conf()
-                     . "partitions = $partitions\ncluster = on\n"
-                     . "timeout = 1s\n");
+                     . "user = \"rum-aggregator\"\ncluster = on\n"
+                     . "partitions = $partitions\ntimeout = 1s\n");
 my $nginx = nginx(redis => $cluster, workers => 2,
                   redis_options => $cluster->options
-                      . " partitions=$partitions ring=1m timeout=1s"
-                      . ' connect_timeout=300ms',
+                      . " user=rum-nginx partitions=$partitions ring=1m"
+                      . ' timeout=1s connect_timeout=300ms',
                   http => 'rum_spool ' . tmp('spool') . ';',
                   server => <<'END');
     location /rum { rum_beacon shop; rum_ack stored; }
@@ -45,8 +52,9 @@ cmp_ok($cluster->node($_)->command('XLEN', "rum:{$_}:events"), '>', 0,
 
 is(scalar(grep { !defined || $_ != 204 } @results), 0,
    'all beacons had a 204');
-unlike($agg->log . $nginx->log, qr/MOVED|CROSSSLOT/,
-       'and nobody had to be sent elsewhere');
+is(scalar @users, 2, 'each program was a user of its own');
+unlike($agg->log . $nginx->log, qr/MOVED|CROSSSLOT|NOPERM|NOAUTH/,
+       'who was sent nowhere else, and refused nothing');
 
 my ($code, $out) = $agg->run('tail', '-c', $agg->file, '--once', '-n', 600);
 is($code, 0, 'tail works') or diag($out);
@@ -124,6 +132,41 @@ is($agg->once, 0, '--once rolls up all partitions');
 $agg->start;
 check('--once');
 
+
+# A worker that found no cluster leaves its events in the spool.  Those of
+# partitions that there are not (any more) have no node to go to.
+
+my $away = nginx(redis => bless({}, 'Nowhere'),
+                 redis_options => $cluster->options . ' partitions=16',
+                 http => 'rum_spool ' . tmp('away') . ';',
+                 server => 'location /rum { rum_beacon away; rum_ack stored; }'
+                           . ' location /status { rum_status; }');
+
+is(scalar(grep { $away->beacon('/rum')->{status} == 204 } 1 .. 40), 40,
+   'events without a cluster are spooled');
+$away->stop;
+
+$away->write_conf(redis => $cluster,
+                  redis_options => $cluster->options . ' partitions=1');
+$away->start;
+ok(wait_for(sub { glob tmp('away') . '/*.bad' }), 'set aside');
+like($away->log, qr/has an event of a partition that "rum_redis" has not/,
+     'and that is said');
+is($away->figures->{spool}{torn}, scalar(my @bad = glob tmp('away') . '/*.bad'),
+   'and counted');
+
+$away->stop;
+rename $_, s/\.bad$//r or die "$_: $!" for @bad;
+$away->write_conf(redis_options => $cluster->options . ' partitions=16');
+$away->start;
+ok(wait_for(sub { $away->figures->{spool}{bytes} == 0 }),
+   'with those partitions it is replayed');
+my %there = map { ("$_->{partition} $_->{id}" => 1) }
+            grep { $_->{e}{site} eq 'away' }
+            map { my $p = $_; map { { %$_, partition => $p } }
+                              $cluster->node($p)->events($p) } 0 .. 15;
+is(scalar keys %there, 40, 'each event to its node');
+
 finish();
 
 
@@ -155,3 +198,8 @@ sub check {
     my $health = RumCounted::check($nginx, $what, @results);
     is($health->{aggregator}{lost}, 0, "$what: no sequence number is missing");
 }
+
+
+package Nowhere;
+
+sub address { return '127.0.0.1:' . RumTest::free_port() }

@@ -104,6 +104,22 @@ for my $ring (qw(0 1023k 1025m x -1m)) {
         '"rum_redis" directive has a "ring" that is not between 1m and 1024m');
 }
 
+redis_good('a cluster', "$redis cluster=on partitions=12 db=0 tls=off");
+redis_good('no cluster', "unix:/redis.sock cluster=off db=1");
+redis_bad("$redis $_", "invalid parameter \"$_\"")
+    for 'cluster=yes', 'cluster=', 'cluster=o';
+redis_bad("unix:/redis.sock cluster=on",
+          '"rum_redis" directive has "cluster=on" with a unix socket, '
+          . 'it needs the address of a node');
+redis_bad("$redis cluster=on db=1",
+          '"rum_redis" directive has "cluster=on" with "db", '
+          . 'a cluster has only 0');
+redis_bad("sentinel:rum $redis cluster=on",
+          '"rum_redis" directive has "cluster=on" with sentinels: '
+          . 'a cluster needs none');
+redis_bad("$redis cluster=on sentinel_user=rum",
+          'invalid parameter "sentinel_user=rum"');
+
 redis_bad("$redis user=rum",
           '"rum_redis" directive has "user" without "password"');
 

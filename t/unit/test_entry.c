@@ -468,8 +468,9 @@ only_such_commands_have_a_partition(void **state)
         "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{}:events\r\n",
         "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{-1}:events\r\n",
         "*10\r\n$4\r\nXADD\r\n$14\r\nrum:{99999999999}:events\r\n",
-        "*10\r\n$4\r\nXADD\r\n$90\r\nrum:{3}:events:and:more:than:that:is:"
-            "longer:than:any:such:key:can:be\r\n",
+        ("*10\r\n$4\r\nXADD\r\n$66\r\n"
+         "rum:{00000000000000000000000000000000000000000000000000003}:events"
+         "\r\n"),
         "*10\r\n$4\r\nXDEL\r\n$14\r\nrum:{3}:events\r\n",
         "*2\r\n$4\r\nXADD\r\n$14\r\nrum:{3}:events\r\n"
     };
