@@ -41,7 +41,7 @@ END
 
 # each partition on its node
 
-push @results, load(600)->wait;
+push @results, load(400)->wait;
 check('three nodes');
 
 my %on;
@@ -56,17 +56,17 @@ is(scalar @users, 2, 'each program was a user of its own');
 unlike($agg->log . $nginx->log, qr/MOVED|CROSSSLOT|NOPERM|NOAUTH/,
        'who was sent nowhere else, and refused nothing');
 
-my ($code, $out) = $agg->run('tail', '-c', $agg->file, '--once', '-n', 600);
+my ($code, $out) = $agg->run('tail', '-c', $agg->file, '--once', '-n', 400);
 is($code, 0, 'tail works') or diag($out);
-is(scalar(() = $out =~ /^\{.*\}$/mg), 600, 'and shows the events of all nodes');
+is(scalar(() = $out =~ /^\{.*\}$/mg), 400, 'and shows the events of all nodes');
 
 
 # a slot is moved while beacons come
 
-my $load = load(1500);
+my $load = load(900);
 my $before = length $nginx->log;
 
-ok(wait_for(sub { $load->answered > 300 }), 'beacons come');
+ok(wait_for(sub { $load->answered > 200 }), 'beacons come');
 $cluster->begin_move(1, $seed);
 ok(wait_for(sub { substr($nginx->log, $before) =~ /redis.*: ASK \d+ / }),
    'nginx is told of a slot that is on its way');
@@ -82,16 +82,16 @@ check('a slot was moved');
 
 # a node dies, and with it the cluster, which wants all slots to be served
 
-$load = load(1500);
+$load = load(900);
 $before = length $nginx->log;
 
-ok(wait_for(sub { $load->answered > 300 }), 'beacons come');
+ok(wait_for(sub { $load->answered > 200 }), 'beacons come');
 $third->kill;
 ok(wait_for(sub { substr($nginx->log, $before) =~ /CLUSTERDOWN/ }, 30),
    'the cluster is down');
 my $answered = $load->answered;
 ok(wait_for(sub { $load->answered > $answered + 100
-                  || $load->answered == 1500 }, 30),
+                  || $load->answered == 900 }, 30),
    'beacons are answered');
 $third->start;
 push @results, $load->wait;
@@ -108,7 +108,7 @@ ok(wait_for(sub {
     $info =~ /state=online,offset=$offset,/;
 }), 'the replica has all of it');
 $seed->kill;
-$load = load(600);
+$load = load(400);
 ok(wait_for(sub { $load->answered > 100 }, 30),
    'beacons are answered without the seed');
 $replica->command('CLUSTER', 'FAILOVER', 'TAKEOVER');
@@ -127,7 +127,7 @@ is(scalar(grep { !defined || $_ != 204 } @results), 0,
 $seed->start;
 ok($cluster->ok, 'the seed is back, as a replica');
 $agg->stop;
-push @results, load(300)->wait;
+push @results, load(200)->wait;
 is($agg->once, 0, '--once rolls up all partitions');
 $agg->start;
 check('--once');
@@ -177,7 +177,7 @@ sub load {
 
     return RumLoad->start($nginx->port, $n,
                           sub { RumCounted::request($_[0] + $from) },
-                          depth => 8, rate => sanitized() ? 200 : 500);
+                          depth => 8, rate => sanitized() ? 200 : 300);
 }
 
 sub links {

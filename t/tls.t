@@ -239,4 +239,35 @@ for my $case (
     is(scalar $redis->events, 502, 'once');
 }
 
+# a cluster names the ports that have TLS; this one is a single node, which
+# does not know its own address
+
+{
+    my $redis = redis(RumTls::redis($ca, args => [
+        '--cluster-enabled', 'yes', '--cluster-port', free_port(),
+        '--tls-cluster', 'yes' ]));
+    my @on = (redis => RumTls::on($redis));
+    my ($nginx, $agg, $s);
+
+    $redis->command('CLUSTER', 'ADDSLOTSRANGE', 0, 16383);
+    ok(wait_for(sub { $redis->command('CLUSTER', 'INFO')
+                      =~ /cluster_state:ok/ }), 'a cluster');
+    is($redis->command('CLUSTER', 'SLOTS')->[0][2][0], '',
+       'of a node without an address');
+
+    $agg = aggregator(@on, conf => $conf . "cluster = on\npartitions = 2\n");
+    $nginx = nginx(@on, redis_options => "$module cluster=on partitions=2",
+                   server => $server);
+
+    is(scalar(grep { $nginx->beacon('/rum')->{status} == 204 } 1 .. 10), 10,
+       'takes beacons');
+    ok(wait_for(sub {
+        $s = $nginx->json('/status?limit=' . $nginx->next_limit);
+        return $s && ($s->{aggregator}{events} || 0) == 10;
+    }, 30), 'and all goes over TLS') or diag($nginx->log, $agg->log);
+    is(scalar(grep { /laddr=127\.0\.0\.1:$redis->{port} / }
+              split /\n/, $redis->command('CLIENT', 'LIST')), 0,
+       'nothing without');
+}
+
 finish();
