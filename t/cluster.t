@@ -78,6 +78,10 @@ is($cluster->node(1), $seed, 'to another node');
 
 push @results, $load->wait;
 check('a slot was moved');
+ok(wait_for(sub {
+    !grep { $nginx->get('/status?limit=' . $nginx->next_limit)->{status} != 200
+          } 1 .. 20;
+}), 'and every worker reads it there');
 
 
 # a node dies, and with it the cluster, which wants all slots to be served
