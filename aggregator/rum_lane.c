@@ -20,6 +20,8 @@
 #define RUM_LANE_BACKOFFS    6          /* times, up to about 6 s */
 
 
+static int rum_lane_silent(rum_lane_t *lane);
+static void rum_lane_failed(rum_lane_t *lane, uint64_t began);
 static int rum_lane_connect(rum_lane_t *lane);
 static int rum_lane_acquire(rum_lane_t *lane);
 static int rum_lane_held(rum_lane_t *lane, rum_partition_t *p, int rc);
@@ -73,7 +75,11 @@ rum_lane_begin(rum_lane_t *lane)
         return RUM_OK;
     }
 
-    rc = rum_lane_connect(lane);
+    rc = rum_lane_silent(lane);
+
+    if (rc == RUM_OK) {
+        rc = rum_lane_connect(lane);
+    }
 
     if (rc == RUM_OK) {
         rc = rum_lane_acquire(lane);
@@ -110,6 +116,30 @@ rum_lane_connect(rum_lane_t *lane)
     }
 
     return RUM_OK;
+}
+
+
+/* another lane may have found that the node does not answer */
+
+static int
+rum_lane_silent(rum_lane_t *lane)
+{
+    if (!lane->config->cluster || !lane->connected
+        || !rum_nodes_silent(lane->redis.nodes, &lane->redis.master))
+    {
+        return RUM_OK;
+    }
+
+    return rum_lane_fail(lane, "the node does not answer");
+}
+
+
+static void
+rum_lane_failed(rum_lane_t *lane, uint64_t began)
+{
+    if (lane->config->cluster) {
+        rum_nodes_failed(lane->redis.nodes, &lane->redis.master, began);
+    }
 }
 
 
@@ -178,7 +208,13 @@ rum_lane_acquire(rum_lane_t *lane)
 
         p->try_at = now + RUM_LANE_RETRY;
 
-        rc = rum_lane_held(lane, p, rum_partition_acquire(p, &lane->redis));
+        rc = rum_partition_acquire(p, &lane->redis);
+
+        if (rc == RUM_ERROR) {
+            rum_lane_failed(lane, now);
+        }
+
+        rc = rum_lane_held(lane, p, rc);
         if (rc != RUM_OK) {
             return rc;
         }
@@ -316,6 +352,7 @@ rum_lane_attend(rum_lane_t *lane, int readable)
     }
 
     if (now > lane->asked_at + RUM_LANE_BLOCK + lane->config->timeout) {
+        rum_lane_failed(lane, lane->asked_at);
         return rum_lane_fail(lane, "timed out");
     }
 
@@ -452,6 +489,11 @@ rum_lane_flush_due(rum_lane_t *lane)
 
     now = rum_lane_ms(CLOCK_MONOTONIC);
 
+    rc = rum_lane_silent(lane);
+    if (rc != RUM_OK) {
+        return rc;
+    }
+
     for (i = 0; i < lane->n; i++) {
         p = &lane->partitions[i];
 
@@ -531,6 +573,8 @@ rum_lane_flush(rum_lane_t *lane, rum_partition_t *p)
         rum_lane_drop(lane, p);
         return RUM_OK;
     }
+
+    rum_lane_failed(lane, began);
 
     return rum_lane_fail(lane, lane->redis.error[0] != '\0'
                                ? lane->redis.error : "no memory");

@@ -5,8 +5,13 @@
 #include "rum_nodes.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "rum_cluster.h"
+
+
+#define RUM_NODES_SLOW   500            /* ms: what fails later was silent */
+#define RUM_NODES_REST   3000           /* ms that it is left alone */
 
 
 static int rum_nodes_try(rum_redis_t *redis, const rum_config_t *config,
@@ -21,6 +26,7 @@ static int rum_nodes_address(const rum_cluster_node_t *node,
     const rum_address_t *asked, rum_address_t *address);
 static int rum_nodes_same(const rum_address_t *one,
     const rum_address_t *another);
+static uint64_t rum_nodes_ms(void);
 static int rum_nodes_fail(rum_redis_t *redis, const char *error);
 
 
@@ -56,18 +62,28 @@ rum_nodes_try(rum_redis_t *redis, const rum_config_t *config,
 {
     int                   rc;
     char                  error[sizeof(redis->error)];
+    uint64_t              began;
     const rum_address_t  *whom;
 
     whom = asked;
-    rc = rum_nodes_ask(redis, config, asked);
+    began = rum_nodes_ms();
 
-    if (rc == RUM_OK && !rum_nodes_same(&redis->master, failed)) {
+    rc = rum_nodes_silent(redis->nodes, asked)
+         ? rum_nodes_fail(redis, "did not answer, and is left alone")
+         : rum_nodes_ask(redis, config, asked);
+
+    if (rc == RUM_OK && rum_nodes_same(&redis->master, failed)) {
+        return RUM_ERROR;
+    }
+
+    if (rc == RUM_OK) {
         whom = &redis->master;
         *failed = redis->master;
-        rc = rum_nodes_enter(redis, config);
+        began = rum_nodes_ms();
 
-    } else if (rc == RUM_OK) {
-        return RUM_ERROR;
+        rc = rum_nodes_silent(redis->nodes, whom)
+             ? rum_nodes_fail(redis, "did not answer, and is left alone")
+             : rum_nodes_enter(redis, config);
     }
 
     if (rc == RUM_OK) {
@@ -75,6 +91,7 @@ rum_nodes_try(rum_redis_t *redis, const rum_config_t *config,
     }
 
     rum_redis_close(redis);
+    rum_nodes_failed(redis->nodes, whom, began);
 
     snprintf(error, sizeof(error), "node %.64s:%u: %.160s", whom->host,
              whom->port, redis->error);
@@ -215,6 +232,56 @@ rum_nodes_enter(rum_redis_t *redis, const rum_config_t *config)
     }
 
     return rum_redis_wait(redis, config->timeout);
+}
+
+
+void
+rum_nodes_failed(rum_nodes_t *nodes, const rum_address_t *node,
+    uint64_t began)
+{
+    uint32_t  i;
+    uint64_t  now;
+
+    now = rum_nodes_ms();
+
+    if (now < began + RUM_NODES_SLOW) {
+        return;
+    }
+
+    i = nodes->nsilent++ % RUM_NODES_SILENT;
+    nodes->silent[i].node = *node;
+    nodes->silent[i].until = now + RUM_NODES_REST;
+}
+
+
+int
+rum_nodes_silent(const rum_nodes_t *nodes, const rum_address_t *node)
+{
+    uint32_t  i;
+    uint64_t  now;
+
+    now = rum_nodes_ms();
+
+    for (i = 0; i < RUM_NODES_SILENT; i++) {
+        if (now < nodes->silent[i].until
+            && rum_nodes_same(&nodes->silent[i].node, node))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static uint64_t
+rum_nodes_ms(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
 
