@@ -1,12 +1,13 @@
 /*
- * How beacons leave the page: sendBeacon while it is being left, else fetch,
- * which says whether they arrived.  What does not is kept for later.
+ * How beacons leave the page: by fetchLater or sendBeacon while it is being
+ * left, which go on without it, else by fetch, which says whether they arrived.
+ * What does not is kept for later.
  */
 
 import { beaconUrl } from "./options";
 import { keep, silent, unkeep } from "./session";
 import type { Beacon } from "./types";
-import { next } from "./util";
+import { attempt, next } from "./util";
 
 declare const FULL: boolean;
 
@@ -43,6 +44,15 @@ const gzip = (text: string): Promise<Blob> =>
         new CompressionStream("gzip"))).blob()
         .then((blob) => new Blob([blob]));
 
+/* the browser does it, whatever becomes of the page; nothing where it cannot,
+   or has been given too much */
+export const later = (body: string, how: object): any => attempt(() =>
+    (globalThis as any).fetchLater(beaconUrl(), {
+        method: "POST",
+        body,
+        ...how,
+    }));
+
 type Task = (leaving?: boolean) => void;
 
 /* what has to be done even if the page is left */
@@ -66,8 +76,11 @@ export const sendText = (body: string, leaving?: boolean): void => {
     if (navigator.onLine == false) {
         keep(body);
 
+    } else if (leaving && later(body, { activateAfter: 0 })) {
+        /* takes half as long as sendBeacon, and the page waits for it; that
+           says no when too much is on its way already */
+
     } else if (leaving && navigator.sendBeacon) {
-        /* it says no when too much is on its way already */
         if (!navigator.sendBeacon(beaconUrl(), body)) {
             keep(body);
         }

@@ -9,7 +9,7 @@ import { silence } from "./session";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
-import { finish, on, oneByOne } from "./util";
+import { finish, next, on, oneByOne } from "./util";
 import { begin, flush, hold, tags, view, watch } from "./view";
 
 /* options, or who knows them once the script's own task is over */
@@ -87,8 +87,8 @@ export const start = (
         },
     ];
 
-    /* a timer this once: it is begun in a fifth of the time */
-    const first = () => setTimeout(() => oneByOne(steps));
+    /* by a timer this once: the first use of the scheduler takes a while */
+    const first = () => setTimeout(() => next(() => oneByOne(steps)));
 
     /* it may be hidden, and gone, before the first of them */
     watch();

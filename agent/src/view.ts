@@ -10,8 +10,8 @@
  * can: it goes out even if the page dies without a word.
  */
 
-import { beaconUrl, flag } from "./options";
-import { drain, hurry, sendText, soon, texts } from "./send";
+import { flag } from "./options";
+import { drain, hurry, later, sendText, soon, texts } from "./send";
 import {
     forget, save, session, silence, silent, touch, type Session,
 } from "./session";
@@ -234,16 +234,14 @@ const look = (): void => {
 
 const give = (beacon: Beacon, body: string): void => {
     const next = new AbortController();
+    const request = later(body, { signal: next.signal });
 
-    held = (globalThis as any).fetchLater(beaconUrl(), {
-        method: "POST",
-        body,
-        signal: next.signal,
-    });
-
-    abort?.abort();
-    abort = next;
-    heldBeacon = beacon;
+    if (request) {
+        abort?.abort();
+        held = request;
+        abort = next;
+        heldBeacon = beacon;
+    }
 };
 
 /*

@@ -53,7 +53,7 @@ const describe: Record<string, (metric: any) => Attribution> = {
 
     cls: ({ entries }) => ({
         target: selector(entries
-            .reduce((a: any, b: any) => a.value > b.value ? a : b)
+            .reduce((a: any, b: any) => a.value > b.value ? a : b, {})
             .sources?.find((source: any) => source.node)?.node),
     }),
 };
@@ -76,11 +76,14 @@ const take = (metric: any): void => {
 
     /* soon, while the element is there */
     about[name] = undefined;
-    next(() => tell(name, metric));
+
+    if (describe[name]) {
+        next(() => tell(name, metric));
+    }
 };
 
 const tell = (name: string, metric: any): void => {
-    const known = about[name] ||= attempt(() => describe[name]!(metric));
+    const known = about[name] ||= attempt(() => describe[name]?.(metric));
 
     if (known?.target || known?.url || known?.type) {
         view._attribution[name] = known;
@@ -141,7 +144,7 @@ const collect = (): void => {
             tell(name, metric);
 
             if (FULL && metric.entries[0]) {
-                attempt(() => parts[name]!(metric));
+                attempt(() => parts[name]?.(metric));
             }
         }
     }

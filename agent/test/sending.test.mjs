@@ -214,6 +214,26 @@ test("without sendBeacon and fetchLater, keepalive requests do", async () => {
     await tab.close();
 });
 
+for (const [how, before] of [
+    ["is not there", () => { delete window.fetchLater; }],
+    ["says no", () => { window.fetchLater = () => { throw new Error(); }; }],
+]) {
+    test(`where fetchLater ${how}, sendBeacon does`, async () => {
+        const beacons = fresh();
+        const tab = await browser.open(site.url + "/", { before });
+
+        await tab.settled();
+        await tab.evaluate(() => rum("event", "seen"));
+        await tab.goto(site.url + "/b");
+
+        const [beacon] = await beacons();
+
+        assert.equal(beacon.page, site.url + "/");
+        assert.deepEqual(beacon.events, [{ name: "seen" }]);
+        await tab.close();
+    });
+}
+
 test("sessions that are not in the sample send nothing", async () => {
     const beacons = fresh();
     const tab = await browser.open(site.url + "/none");
