@@ -96,6 +96,7 @@ test("the query and the fragment where they are allowed", async () => {
 });
 
 test("the session is in sessionStorage, and there is no cookie", async () => {
+    const before = site.got.length;
     const tab = await browser.open(site.url + "/");
 
     await tab.settled();
@@ -106,6 +107,9 @@ test("the session is in sessionStorage, and there is no cookie", async () => {
     assert.deepEqual(session, ["rum"]);
     assert.deepEqual(local, []);
     assert.equal(cookie, "");
+    await tab.settled();
+    await tab.leave();
+    await site.beacons(before + 2);     /* not among those of the next test */
     await tab.close();
 });
 
