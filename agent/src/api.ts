@@ -1,7 +1,7 @@
 /*
  * rum(...), for the page itself: nginx refuses a beacon with a value of a wrong
- * type, so whatever is said here becomes what it ought to be.  What was called before the script had
- * loaded stands in rum.q.  rum.d.ts has the types.
+ * type, so whatever is said here becomes what it ought to be.  What was called
+ * before the script had loaded stands in rum.q.  rum.d.ts has the types.
  */
 
 import { report, thrown } from "./errors";
@@ -24,7 +24,10 @@ const commands: Record<string, (...args: any[]) => void> = {
     },
 
     event(name, value) {
-        add("events", { name: "" + name, value: value == null ? value : +value });
+        add("events", {
+            name: "" + name,
+            value: value == null ? value : +value,
+        });
     },
 
     tag(name, value) {

@@ -94,15 +94,17 @@ const watchFetch = (): void => {
 
         /* the page gets this one: a rejection is handled by it, or by nobody */
         return fetch(...args).then((answer) => {
-            if (answer.status > 399) {
-                failed("fetch", method, url, answer.status);
-            }
+            attempt(() => {
+                if (answer.status > 399) {
+                    failed("fetch", method, url, answer.status);
+                }
+            });
 
             return answer;
 
         }, (error) => {
             if (error?.name != "AbortError") {
-                failed("fetch", method, url, 0);
+                attempt(() => failed("fetch", method, url, 0));
             }
 
             throw error;

@@ -224,6 +224,17 @@ test("the page still hears of rejections of its own", async () => {
     await tab.close();
 });
 
+test("a fetch() of the page's own may answer what it likes", async () => {
+    const tab = await browser.open(site.url + "/", {
+        before: () => { window.fetch = async () => undefined; },
+    });
+
+    await tab.settled();
+    assert.equal(await tab.evaluate(() =>
+        fetch("/").then((answer) => answer === undefined)), true);
+    await tab.close();
+});
+
 test("an XMLHttpRequest that is used again", async () => {
     const errors = await errorsOf("/", async () => {
         const xhr = new XMLHttpRequest();
