@@ -205,11 +205,12 @@ export const ready = async (tab) => {
 };
 
 /* frames have been drawn, and tasks done that wait for an idle moment */
-export const settled = (tab) => tab.evaluate(() => new Promise((resolve) => {
-    requestAnimationFrame(() => setTimeout(() =>
-        requestIdleCallback(() => setTimeout(() =>
-            requestIdleCallback(resolve)))));
-}));
+export const settled = (tab) => waitFor(() =>
+    tab.evaluate(() => new Promise((resolve) => {
+        requestAnimationFrame(() => setTimeout(() =>
+            requestIdleCallback(() => setTimeout(() =>
+                requestIdleCallback(() => resolve(true))))));
+    })), () => `idle moment of ${tab.url()}`);
 
 /*
  * Tabs as a person has them, which can be in the background: those of

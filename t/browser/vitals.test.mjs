@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launch, ready, settled, status, url, viewsOf, webVitals }
-    from "./lib.mjs";
+import {
+    launch, ready, settled, status, url, viewsOf, waitFor, webVitals,
+} from "./lib.mjs";
 
 const NAMES = ["lcp", "inp", "cls", "fcp", "ttfb"];
 const VISITS = 2;
@@ -69,8 +70,10 @@ const visit = async (page, { path = page, act }) => {
     await settled(tab);
     await tab.goto(url("/assets/terms.txt"));
 
-    const seen = await tab.evaluate((names) => Object.fromEntries(
-        names.map((name) => [name, sessionStorage["truth." + name]])), NAMES);
+    const seen = await waitFor(() =>
+        tab.evaluate((names) => Object.fromEntries(names.map((name) =>
+            [name, sessionStorage["truth." + name]])), NAMES),
+    `answer of the page after ${path}`);
 
     for (const name of NAMES) {
         if (seen[name] !== undefined) {
