@@ -1,7 +1,6 @@
 /*
- * How beacons leave the page: by fetchLater or sendBeacon while it is being
- * left, which go on without it, else by fetch, which says whether they arrived.
- * What does not is kept for later.
+ * How beacons leave the page: by sendBeacon while it is being left, else by
+ * fetch, which says whether they arrived.  What does not is kept for later.
  */
 
 import { beaconUrl } from "./options";
@@ -46,11 +45,11 @@ const gzip = (text: string): Promise<Blob> =>
 
 /* the browser does it, whatever becomes of the page; nothing where it cannot,
    or has been given too much */
-export const later = (body: string, how: object): any => attempt(() =>
-    (globalThis as any).fetchLater(beaconUrl(), {
+export const later = (body: string, signal: AbortSignal): any =>
+    attempt(() => (globalThis as any).fetchLater(beaconUrl(), {
         method: "POST",
         body,
-        ...how,
+        signal,
     }));
 
 type Task = (leaving?: boolean) => void;
@@ -76,11 +75,9 @@ export const sendText = (body: string, leaving?: boolean): void => {
     if (navigator.onLine == false) {
         keep(body);
 
-    } else if (leaving && later(body, { activateAfter: 0 })) {
-        /* takes half as long as sendBeacon, and the page waits for it; that
-           says no when too much is on its way already */
-
     } else if (leaving && navigator.sendBeacon) {
+        /* it says no when too much is on its way already.  fetchLater would
+           take half as long, but may be lost if the browser ends, too */
         if (!navigator.sendBeacon(beaconUrl(), body)) {
             keep(body);
         }

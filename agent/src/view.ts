@@ -234,7 +234,7 @@ const look = (): void => {
 
 const give = (beacon: Beacon, body: string): void => {
     const next = new AbortController();
-    const request = later(body, { signal: next.signal });
+    const request = later(body, next.signal);
 
     if (request) {
         abort?.abort();
