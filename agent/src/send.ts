@@ -76,8 +76,8 @@ export const sendText = (body: string, leaving?: boolean): void => {
         keep(body);
 
     } else if (leaving && navigator.sendBeacon) {
-        /* it says no when too much is on its way already.  fetchLater would
-           take half as long, but may be lost if the browser ends, too */
+        /* it says no when too much is on its way already.  fetchLater takes
+           half as long; a view was missing once when the browser ended */
         if (!navigator.sendBeacon(beaconUrl(), body)) {
             keep(body);
         }
