@@ -12,13 +12,18 @@ export const options: Options = {};
  * of a page's first element, as document.currentScript does, waits for as long
  * as for all else that the script does.
  */
-export const ofTag = (): Options | undefined => {
-    const find = (which: string) =>
-        document.querySelector<HTMLScriptElement>(`script[${which}]`);
-    const tag = find("data-beacon") || find("src*=rum");
+let tag: HTMLScriptElement | null;
 
-    return tag ? { ...tag.dataset, src: tag.src } : undefined;
-};
+export const ofTag = [
+    () => {
+        const find = (which: string) =>
+            document.querySelector<HTMLScriptElement>(`script[${which}]`);
+
+        tag = find("data-beacon") || find("src*=rum");
+    },
+
+    () => tag && Object.assign(options, { ...tag.dataset, src: tag.src }),
+];
 
 /* an attribute that is there is meant, unless it says no */
 export const flag = (name: string): boolean =>

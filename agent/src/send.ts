@@ -1,6 +1,7 @@
 /*
- * How beacons leave the page: by sendBeacon while it is being left, else by
- * fetch, which says whether they arrived.  What does not is kept for later.
+ * How beacons leave the page: by fetchLater or sendBeacon while it is being
+ * left, else by fetch, which says whether they arrived.  What does not is kept
+ * for later.
  */
 
 import { beaconUrl } from "./options";
@@ -21,17 +22,22 @@ const plainFetch = globalThis.fetch;
 
 const LISTS = ["errors", "actions", "resources", "events"] as const;
 
-const post = (body: string, data: string | Blob): void => {
+/* made in one task and sent in another, for both take long */
+export const ask = (body: string | Blob, signal?: AbortSignal): Request =>
+    new Request(beaconUrl(), {
+        method: "POST",
+        body,
+        keepalive: true,
+        signal,
+    });
+
+const post = (body: string, request: Request): void => {
     /* consent may have been withdrawn while it waited */
     if (silent) {
         return;
     }
 
-    plainFetch(beaconUrl(), {
-        method: "POST",
-        body: data,
-        keepalive: true,
-    }).then((answer) => {
+    plainFetch(request).then((answer) => {
         if (answer.status == 429 || answer.status > 499) {
             keep(body);
         }
@@ -45,12 +51,8 @@ const gzip = (text: string): Promise<Blob> =>
 
 /* the browser does it, whatever becomes of the page; nothing where it cannot,
    or has been given too much */
-export const later = (body: string, signal: AbortSignal): any =>
-    attempt(() => (globalThis as any).fetchLater(beaconUrl(), {
-        method: "POST",
-        body,
-        signal,
-    }));
+export const later = (request: Request, activateAfter?: number): any =>
+    attempt(() => (globalThis as any).fetchLater(request, { activateAfter }));
 
 type Task = (leaving?: boolean) => void;
 
@@ -75,21 +77,31 @@ export const sendText = (body: string, leaving?: boolean): void => {
     if (navigator.onLine == false) {
         keep(body);
 
-    } else if (leaving && navigator.sendBeacon) {
-        /* it says no when too much is on its way already.  fetchLater takes
-           half as long; a view was missing once when the browser ended */
-        if (!navigator.sendBeacon(beaconUrl(), body)) {
+    } else if (leaving) {
+        const request = ask(body);
+
+        if (later(request, 0)) {
+            return;
+        }
+
+        if (!navigator.sendBeacon) {
+            post(body, request);
+
+        } else if (!navigator.sendBeacon(request.url, body)) {
+            /* too much is on its way already */
             keep(body);
         }
 
-    } else if (!leaving && body.length > GZIP_FROM
+    } else if (body.length > GZIP_FROM
         && globalThis.CompressionStream)
     {
         const asItIs = (): void => sendText(body, true);
 
         const send = (data: string | Blob): void => {
             if (waiting.delete(asItIs)) {
-                post(body, data);
+                const request = ask(data);
+
+                soon(() => post(body, request));
             }
         };
 
@@ -97,7 +109,9 @@ export const sendText = (body: string, leaving?: boolean): void => {
         gzip(body).then(send, () => send(body));
 
     } else {
-        post(body, body);
+        const request = ask(body);
+
+        soon(() => post(body, request));
     }
 };
 
@@ -139,12 +153,8 @@ export const texts = (beacon: Beacon): string[] => {
             JSON.stringify({ ...part, seq: beacon.seq + i }));
 };
 
-export const drain = (leaving?: boolean): void => {
+export const drain = (): void => {
     for (const body of unkeep()) {
-        if (leaving) {
-            sendText(body, true);
-        } else {
-            soon((atOnce) => sendText(body, atOnce));
-        }
+        soon((leaving) => sendText(body, leaving));
     }
 };

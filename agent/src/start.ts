@@ -12,8 +12,8 @@ import {
 import { finish, next, on, oneByOne } from "./util";
 import { begin, flush, hold, tags, view, watch } from "./view";
 
-/* options, or who knows them once the script's own task is over */
-export type Given = Options | (() => Options | undefined) | undefined;
+/* options, or the steps that find them, after the script's own task */
+export type Given = Options | (() => unknown)[] | undefined;
 
 type Call = [name: string, ...args: any[]];
 
@@ -46,10 +46,8 @@ export const start = (
     rum.q = waiting;
 
     const steps = [
-        () => {
-            Object.assign(options,
-                          given instanceof Function ? given() : given);
-        },
+        ...Array.isArray(given) ? given
+            : [() => Object.assign(options, given)],
 
         () => {
             for (const [name, more] of waiting) {
@@ -69,7 +67,9 @@ export const start = (
 
         () => begin(navigationType(), activation()),
 
-        /* also the first use of sessionStorage, which takes long */
+        /* its first use takes long */
+        () => sessionStorage,
+
         () => {
             if (options.consent != "required") {
                 drain();
@@ -143,7 +143,7 @@ const listen = (): void => {
         }
     });
 
-    on("online", () => drain());
+    on("online", drain);
 };
 
 const leaving = (): void => {

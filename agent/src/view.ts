@@ -11,7 +11,7 @@
  */
 
 import { flag } from "./options";
-import { drain, hurry, later, sendText, soon, texts } from "./send";
+import { ask, drain, hurry, later, sendText, soon, texts } from "./send";
 import {
     forget, save, session, silence, silent, touch, type Session,
 } from "./session";
@@ -21,6 +21,9 @@ import { attempt, bare, cut, id, idle, now, oneByOne } from "./util";
 const LIST_MAX = 30;
 const SEQ_MAX = 9;
 const HOLD_AFTER = 2000;
+
+/* else the browser makes an exception, with a stack, which takes long */
+const NO_REASON = 0;
 
 export interface View {
     _id: string;
@@ -232,16 +235,21 @@ const look = (): void => {
     timer = undefined;
 };
 
+/* in place of the one before */
 const give = (beacon: Beacon, body: string): void => {
     const next = new AbortController();
-    const request = later(body, next.signal);
+    const request = ask(body, next.signal);
 
-    if (request) {
-        abort?.abort();
-        held = request;
-        abort = next;
-        heldBeacon = beacon;
-    }
+    steps.push(() => {
+        const result = later(request);
+
+        if (result) {
+            abort?.abort(NO_REASON);
+            held = result;
+            abort = next;
+            heldBeacon = beacon;
+        }
+    });
 };
 
 /*
@@ -292,7 +300,7 @@ export const flush = (leaving?: boolean): void => {
 
     const tasks = [
         ...parts.map((text) => (atOnce?: boolean) => sendText(text, atOnce)),
-        () => old?.abort(),
+        () => old?.abort(NO_REASON),
     ];
 
     if (beacon) {
@@ -307,7 +315,7 @@ export const flush = (leaving?: boolean): void => {
 
     } else if (!silent) {
         /* what was kept would end with the tab */
-        drain(true);
+        drain();
         hurry();
         tasks.forEach((task) => task(true));
     }
@@ -316,7 +324,7 @@ export const flush = (leaving?: boolean): void => {
 export const consent = (given: boolean): void => {
     if (!given) {
         look();
-        abort?.abort();
+        abort?.abort(NO_REASON);
         held = abort = view._session = undefined;
         forget();
 

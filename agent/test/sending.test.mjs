@@ -65,9 +65,13 @@ test("the browser holds the beacon, and takes it back", async () => {
             const { fetchLater } = window;
 
             window.held = [];
-            window.fetchLater = (url, options) => {
-                held.push(options);
-                return fetchLater(url, options);
+            window.fetchLater = (request, options) => {
+                const { signal } = request;
+
+                request.clone().text().then((body) =>
+                    held.push({ body, signal }));
+
+                return fetchLater(request, options);
             };
         },
     });

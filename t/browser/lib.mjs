@@ -204,12 +204,17 @@ export const ready = async (tab) => {
     await settled(tab);
 };
 
-/* frames have been drawn, and tasks done that wait for an idle moment */
+/*
+ * Frames have been drawn, and tasks done that wait for an idle moment: the
+ * agent's and those of web-vitals, which wait for a second at most.  On a busy
+ * machine Chromium may have no idle moment for ever.
+ */
 export const settled = (tab) => waitFor(() =>
     tab.evaluate(() => new Promise((resolve) => {
-        requestAnimationFrame(() => setTimeout(() =>
-            requestIdleCallback(() => setTimeout(() =>
-                requestIdleCallback(() => resolve(true))))));
+        const idle = (task) => setTimeout(() =>
+            requestIdleCallback(task, { timeout: 1100 }));
+
+        requestAnimationFrame(() => idle(() => idle(() => resolve(true))));
     })), () => `idle moment of ${tab.url()}`);
 
 /*
