@@ -1,11 +1,8 @@
 /*
  * Which node a partition is on: see ngx_http_rum_cluster.h.
  *
- * A link that is to connect is put into "waiting".  The first one begins a
- * round: each node that is known is asked once, from the one on that answered
- * last, until one does.  Then all who wait connect to the primary of their
- * slot; if none answers, all are closed, and come back after their own
- * backoff.
+ * Links wait for an answer (ngx_http_rum_locator.h), and connect to the primary
+ * of their slot.
  *
  * Nothing is done when a slot moves: the node says so itself (-MOVED) to the
  * first command, which closes the link.  While it is being moved, what has
@@ -14,6 +11,7 @@
 
 #include "ngx_http_rum_cluster.h"
 
+#include "ngx_http_rum_locator.h"
 #include "rum_cluster.h"
 
 
@@ -33,14 +31,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_rum_link_t           link;
-    ngx_queue_t                   waiting;      /* of ...link_t.waiting */
-    ngx_uint_t                    turn;         /* whom to ask: the addresses
-                                                   of the seed, then nodes */
-    ngx_uint_t                    tries;        /* in this round */
-    ngx_uint_t                    nnodes;
+    ngx_http_rum_locator_t        locator;      /* its others are nodes */
     ngx_http_rum_cluster_node_t   nodes[NGX_HTTP_RUM_CLUSTER_NODES];
-    unsigned                      asking:1;     /* a round is under way */
 } ngx_http_rum_cluster_t;
 
 
@@ -48,8 +40,7 @@ static void ngx_http_rum_cluster_locate(ngx_http_rum_link_t *link);
 static void ngx_http_rum_cluster_seed(ngx_http_rum_link_t *link);
 static void ngx_http_rum_cluster_open(ngx_http_rum_link_t *link,
     const ngx_sockaddr_t *sockaddr, socklen_t socklen, const ngx_str_t *host);
-static void ngx_http_rum_cluster_ready(ngx_http_rum_link_t *link);
-static void ngx_http_rum_cluster_reply(ngx_http_rum_link_t *link,
+static void ngx_http_rum_cluster_answer(ngx_http_rum_link_t *link,
     void *data);
 static void ngx_http_rum_cluster_learn(ngx_http_rum_cluster_t *s,
     const redisReply *slots);
@@ -57,9 +48,6 @@ static void ngx_http_rum_cluster_serve(ngx_http_rum_cluster_t *s,
     ngx_http_rum_link_t *waiter, const redisReply *slots);
 static ngx_int_t ngx_http_rum_cluster_node(ngx_http_rum_cluster_t *s,
     const rum_cluster_node_t *primary, ngx_http_rum_cluster_node_t *node);
-static void ngx_http_rum_cluster_closed(ngx_http_rum_link_t *link);
-static ngx_http_rum_link_t *ngx_http_rum_cluster_next(
-    ngx_http_rum_cluster_t *s);
 
 
 static ngx_http_rum_cluster_t  ngx_http_rum_cluster;
@@ -114,81 +102,35 @@ void
 ngx_http_rum_cluster_init_process(ngx_cycle_t *cycle,
     const ngx_http_rum_redis_t *redis)
 {
-    ngx_http_rum_link_t     *link;
-    ngx_http_rum_cluster_t  *s;
+    ngx_http_rum_locator_t  *locator;
 
     if (redis->cluster == NULL) {
         return;
     }
 
-    s = &ngx_http_rum_cluster;
+    ngx_memzero(&ngx_http_rum_cluster, sizeof(ngx_http_rum_cluster_t));
 
-    ngx_memzero(s, sizeof(ngx_http_rum_cluster_t));
-    ngx_queue_init(&s->waiting);
+    locator = &ngx_http_rum_cluster.locator;
+    locator->role = "cluster";
+    locator->nobody = "no node of the cluster answers";
+    ngx_str_set(&locator->question, NGX_HTTP_RUM_CLUSTER_ASK);
+    locator->answer = ngx_http_rum_cluster_answer;
 
-    link = &s->link;
-    link->redis = redis->cluster;
-    link->role = "cluster";
-    link->owner = s;
-    link->ready = ngx_http_rum_cluster_ready;
-    link->reply = ngx_http_rum_cluster_reply;
-    link->closed = ngx_http_rum_cluster_closed;
-    link->log = cycle->log;
-
-    /* not all workers begin with the same address of a name */
-
-    s->turn = (ngx_uint_t) ngx_random() % redis->naddrs;
+    ngx_http_rum_locator_init(locator, redis->cluster, cycle->log);
 }
 
 
 void
 ngx_http_rum_cluster_exit_process(void)
 {
-    ngx_http_rum_cluster_t  *s;
-
-    s = &ngx_http_rum_cluster;
-
-    if (s->link.redis == NULL) {
-        return;
-    }
-
-    ngx_http_rum_link_stop(&s->link);
-
-    s->asking = 0;
-    s->link.redis = NULL;
+    ngx_http_rum_locator_stop(&ngx_http_rum_cluster.locator);
 }
 
 
 static void
 ngx_http_rum_cluster_locate(ngx_http_rum_link_t *link)
 {
-    ngx_http_rum_cluster_t  *s;
-
-    s = &ngx_http_rum_cluster;
-
-    ngx_queue_insert_tail(&s->waiting, &link->waiting);
-    link->locating = 1;
-
-    if (s->asking) {
-        return;
-    }
-
-    /* what the last one said did not help: it may be cut off */
-
-    if (link->failures > 1) {
-        ngx_http_rum_link_stop(&s->link);
-        s->turn++;
-    }
-
-    s->asking = 1;
-    s->tries = 0;
-
-    if (s->link.state == NGX_HTTP_RUM_LINK_READY) {
-        ngx_http_rum_cluster_ready(&s->link);
-
-    } else {
-        (void) ngx_http_rum_link_start(&s->link);
-    }
+    ngx_http_rum_locator_wait(&ngx_http_rum_cluster.locator, link);
 }
 
 
@@ -203,8 +145,8 @@ ngx_http_rum_cluster_seed(ngx_http_rum_link_t *link)
     ngx_http_rum_cluster_t       *s;
     ngx_http_rum_cluster_node_t  *node;
 
-    s = link->owner;
-    n = s->turn % (link->redis->naddrs + s->nnodes);
+    s = &ngx_http_rum_cluster;
+    n = s->locator.turn % (link->redis->naddrs + s->locator.others);
 
     if (n >= link->redis->naddrs) {
         node = &s->nodes[n - link->redis->naddrs];
@@ -240,50 +182,26 @@ ngx_http_rum_cluster_open(ngx_http_rum_link_t *link,
 
 
 static void
-ngx_http_rum_cluster_ready(ngx_http_rum_link_t *link)
-{
-    size_t   len;
-    ssize_t  n;
-
-    static u_char  ask[] = NGX_HTTP_RUM_CLUSTER_ASK;
-
-    len = sizeof(ask) - 1;
-    n = ngx_http_rum_link_send(link, ask, len, 1);
-
-    if (n >= 0 && (size_t) n < len) {
-        ngx_http_rum_link_close(link, "send() failed");
-    }
-}
-
-
-static void
-ngx_http_rum_cluster_reply(ngx_http_rum_link_t *link, void *data)
+ngx_http_rum_cluster_answer(ngx_http_rum_link_t *link, void *data)
 {
     redisReply              *reply;
     ngx_http_rum_link_t     *waiter;
     ngx_http_rum_cluster_t  *s;
 
-    s = link->owner;
+    s = &ngx_http_rum_cluster;
     reply = data;
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_rum_link_close(link, reply->str);
-        return;
-    }
 
     if (reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_rum_link_close(link, "answers no slots");
         return;
     }
 
-    ngx_http_rum_link_works(link);
-
-    s->asking = 0;
+    ngx_http_rum_locator_told(&s->locator);
 
     ngx_http_rum_cluster_learn(s, reply);
 
     for ( ;; ) {
-        waiter = ngx_http_rum_cluster_next(s);
+        waiter = ngx_http_rum_locator_next(&s->locator);
         if (waiter == NULL) {
             break;
         }
@@ -327,7 +245,7 @@ ngx_http_rum_cluster_learn(ngx_http_rum_cluster_t *s, const redisReply *slots)
         n += (k == n);
     }
 
-    s->nnodes = n;
+    s->locator.others = n;
 }
 
 
@@ -378,9 +296,9 @@ ngx_http_rum_cluster_node(ngx_http_rum_cluster_t *s,
         }
 
     } else {
-        host = s->link.host;
-        node->sockaddr = s->link.sockaddr;
-        node->socklen = s->link.socklen;
+        host = s->locator.link.host;
+        node->sockaddr = s->locator.link.sockaddr;
+        node->socklen = s->locator.link.socklen;
         ngx_inet_set_port(&node->sockaddr.sockaddr,
                           (in_port_t) primary->port);
     }
@@ -390,67 +308,4 @@ ngx_http_rum_cluster_node(ngx_http_rum_cluster_t *s,
     ngx_memcpy(node->text, host.data, node->host.len);
 
     return NGX_OK;
-}
-
-
-/* a node could not tell: the next one, or none */
-
-static void
-ngx_http_rum_cluster_closed(ngx_http_rum_link_t *link)
-{
-    u_char                   why[sizeof(link->error)];
-    ngx_http_rum_link_t     *waiter;
-    ngx_http_rum_cluster_t  *s;
-
-    s = link->owner;
-    s->turn++;
-
-    /* nobody waits: it is opened again for the next round */
-
-    if (!s->asking) {
-        ngx_http_rum_link_stop(link);
-        return;
-    }
-
-    if (++s->tries < link->redis->naddrs + s->nnodes) {
-        (void) ngx_http_rum_link_start(link);
-        return;
-    }
-
-    ngx_http_rum_link_stop(link);
-
-    s->asking = 0;
-
-    ngx_snprintf(why, sizeof(why), "no node of the cluster answers: %s%Z",
-                 link->error);
-    why[sizeof(why) - 1] = '\0';
-
-    for ( ;; ) {
-        waiter = ngx_http_rum_cluster_next(s);
-        if (waiter == NULL) {
-            break;
-        }
-
-        ngx_http_rum_link_close(waiter, (char *) why);
-    }
-}
-
-
-static ngx_http_rum_link_t *
-ngx_http_rum_cluster_next(ngx_http_rum_cluster_t *s)
-{
-    ngx_queue_t          *q;
-    ngx_http_rum_link_t  *link;
-
-    if (ngx_queue_empty(&s->waiting)) {
-        return NULL;
-    }
-
-    q = ngx_queue_head(&s->waiting);
-    ngx_queue_remove(q);
-
-    link = ngx_queue_data(q, ngx_http_rum_link_t, waiting);
-    link->locating = 0;
-
-    return link;
 }

@@ -1,12 +1,9 @@
 /*
  * Where the master is: see ngx_http_rum_sentinel.h.
  *
- * A link that is to connect is put into "waiting".  The first one begins a
- * round: each sentinel is asked once, from the one on that answered last,
- * until one knows.  Then all who wait connect there, and are in "found"; if
- * none knows, all are closed, and come back after their own backoff.  That the
- * master is one is checked by each link itself (ROLE), since a sentinel may be
- * behind.
+ * Links wait for an answer (ngx_http_rum_locator.h), connect there, and are in
+ * "found".  That the master is one is checked by each link itself (ROLE), since
+ * a sentinel may be behind.
  *
  * Sentinels leave a master that they have replaced, and that still runs, as
  * it is for some ten seconds: what it acknowledges is thrown away in the end.
@@ -14,6 +11,8 @@
  */
 
 #include "ngx_http_rum_sentinel.h"
+
+#include "ngx_http_rum_locator.h"
 
 
 /* GET-MASTER-ADDR-BY-NAME and a name */
@@ -24,14 +23,10 @@
 
 
 typedef struct {
-    ngx_http_rum_link_t           link;
+    ngx_http_rum_locator_t        locator;
     ngx_event_t                   timer;
-    ngx_queue_t                   waiting;      /* of ...link_t.waiting */
-    ngx_queue_t                   found;        /* the same */
-    ngx_uint_t                    tries;        /* in this round */
-    size_t                        len;
+    ngx_queue_t                   found;        /* of ...link_t.waiting */
     u_char                        ask[NGX_HTTP_RUM_SENTINEL_ASK];
-    unsigned                      asking:1;     /* a round is under way */
 } ngx_http_rum_sentinel_t;
 
 
@@ -39,17 +34,12 @@ static ngx_int_t ngx_http_rum_sentinel_add(ngx_conf_t *cf,
     ngx_http_rum_redis_t *sentinels, ngx_str_t *address);
 static void ngx_http_rum_sentinel_locate(ngx_http_rum_link_t *link);
 static void ngx_http_rum_sentinel_timer(ngx_event_t *ev);
-static void ngx_http_rum_sentinel_ask(ngx_http_rum_sentinel_t *s);
-static void ngx_http_rum_sentinel_ready(ngx_http_rum_link_t *link);
-static void ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link,
+static void ngx_http_rum_sentinel_answer(ngx_http_rum_link_t *link,
     void *data);
 static void ngx_http_rum_sentinel_moved(ngx_http_rum_sentinel_t *s,
     const ngx_sockaddr_t *sockaddr, socklen_t socklen);
 static ngx_int_t ngx_http_rum_sentinel_address(const redisReply *reply,
     ngx_sockaddr_t *sockaddr, socklen_t *socklen);
-static void ngx_http_rum_sentinel_closed(ngx_http_rum_link_t *link);
-static ngx_http_rum_link_t *ngx_http_rum_sentinel_next(
-    ngx_http_rum_sentinel_t *s);
 
 
 static ngx_http_rum_sentinel_t  ngx_http_rum_sentinel;
@@ -183,6 +173,7 @@ ngx_http_rum_sentinel_init_process(ngx_cycle_t *cycle,
 {
     u_char                   *p;
     ngx_http_rum_link_t      *link;
+    ngx_http_rum_locator_t   *locator;
     ngx_http_rum_sentinel_t  *s;
 
     if (redis->sentinels == NULL) {
@@ -192,28 +183,24 @@ ngx_http_rum_sentinel_init_process(ngx_cycle_t *cycle,
     s = &ngx_http_rum_sentinel;
 
     ngx_memzero(s, sizeof(ngx_http_rum_sentinel_t));
-    ngx_queue_init(&s->waiting);
     ngx_queue_init(&s->found);
-
-    link = &s->link;
-    link->redis = redis->sentinels;
-    link->role = "sentinel";
-    link->owner = s;
-    link->ready = ngx_http_rum_sentinel_ready;
-    link->reply = ngx_http_rum_sentinel_reply;
-    link->closed = ngx_http_rum_sentinel_closed;
-    link->log = cycle->log;
-
-    /* not all workers begin with the same one */
-
-    link->addr = (ngx_uint_t) ngx_random() % redis->sentinels->naddrs;
 
     p = ngx_cpymem(s->ask, "*3\r\n", 4);
     p = ngx_http_rum_link_bulk(p, "SENTINEL", 8);
     p = ngx_http_rum_link_bulk(p, "GET-MASTER-ADDR-BY-NAME", 23);
     p = ngx_http_rum_link_bulk(p, (char *) redis->master.data,
                                redis->master.len);
-    s->len = p - s->ask;
+
+    locator = &s->locator;
+    locator->role = "sentinel";
+    locator->nobody = "no sentinel tells the master";
+    locator->question.data = s->ask;
+    locator->question.len = p - s->ask;
+    locator->answer = ngx_http_rum_sentinel_answer;
+
+    ngx_http_rum_locator_init(locator, redis->sentinels, cycle->log);
+
+    link = &locator->link;
 
     s->timer.handler = ngx_http_rum_sentinel_timer;
     s->timer.data = &link->dummy;
@@ -236,59 +223,30 @@ ngx_http_rum_sentinel_exit_process(void)
 
     s = &ngx_http_rum_sentinel;
 
-    if (s->len == 0) {
-        return;
-    }
-
     if (s->timer.timer_set) {
         ngx_del_timer(&s->timer);
     }
 
-    ngx_http_rum_link_stop(&s->link);
-
-    s->asking = 0;
-    s->len = 0;
+    ngx_http_rum_locator_stop(&s->locator);
 }
 
 
 static void
 ngx_http_rum_sentinel_locate(ngx_http_rum_link_t *link)
 {
-    ngx_http_rum_sentinel_t  *s;
-
-    s = &ngx_http_rum_sentinel;
-
-    ngx_queue_insert_tail(&s->waiting, &link->waiting);
-    link->locating = 1;
-
-    if (s->asking) {
-        return;
-    }
-
-    /* what the last one said did not help: it may be cut off */
-
-    if (link->failures > 1) {
-        ngx_http_rum_link_stop(&s->link);
-        s->link.addr = (s->link.addr + 1) % s->link.redis->naddrs;
-    }
-
-    ngx_http_rum_sentinel_ask(s);
+    ngx_http_rum_locator_wait(&ngx_http_rum_sentinel.locator, link);
 }
 
 
 static void
 ngx_http_rum_sentinel_timer(ngx_event_t *ev)
 {
-    ngx_connection_t         *c;
-    ngx_http_rum_link_t      *link;
     ngx_http_rum_sentinel_t  *s;
 
-    c = ev->data;
-    link = c->data;
-    s = link->owner;
+    s = &ngx_http_rum_sentinel;
 
-    if (!s->asking && !ngx_queue_empty(&s->found)) {
-        ngx_http_rum_sentinel_ask(s);
+    if (!ngx_queue_empty(&s->found)) {
+        ngx_http_rum_locator_ask(&s->locator);
     }
 
     ngx_add_timer(ev, NGX_HTTP_RUM_SENTINEL_LOOK);
@@ -296,38 +254,7 @@ ngx_http_rum_sentinel_timer(ngx_event_t *ev)
 
 
 static void
-ngx_http_rum_sentinel_ask(ngx_http_rum_sentinel_t *s)
-{
-    s->asking = 1;
-    s->tries = 0;
-
-    if (s->link.state == NGX_HTTP_RUM_LINK_READY) {
-        ngx_http_rum_sentinel_ready(&s->link);
-
-    } else {
-        (void) ngx_http_rum_link_start(&s->link);
-    }
-}
-
-
-static void
-ngx_http_rum_sentinel_ready(ngx_http_rum_link_t *link)
-{
-    ssize_t                   n;
-    ngx_http_rum_sentinel_t  *s;
-
-    s = link->owner;
-
-    n = ngx_http_rum_link_send(link, s->ask, s->len, 1);
-
-    if (n >= 0 && (size_t) n < s->len) {
-        ngx_http_rum_link_close(link, "send() failed");
-    }
-}
-
-
-static void
-ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link, void *data)
+ngx_http_rum_sentinel_answer(ngx_http_rum_link_t *link, void *data)
 {
     ngx_str_t                 host, port;
     socklen_t                 socklen;
@@ -336,13 +263,8 @@ ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link, void *data)
     ngx_http_rum_link_t      *waiter;
     ngx_http_rum_sentinel_t  *s;
 
-    s = link->owner;
+    s = &ngx_http_rum_sentinel;
     reply = data;
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_rum_link_close(link, reply->str);
-        return;
-    }
 
     if (reply->type == REDIS_REPLY_NIL) {
         ngx_http_rum_link_close(link, "does not know this master");
@@ -359,14 +281,12 @@ ngx_http_rum_sentinel_reply(ngx_http_rum_link_t *link, void *data)
     port.data = (u_char *) reply->element[1]->str;
     port.len = reply->element[1]->len;
 
-    ngx_http_rum_link_works(link);
-
-    s->asking = 0;
+    ngx_http_rum_locator_told(&s->locator);
 
     ngx_http_rum_sentinel_moved(s, &sockaddr, socklen);
 
     for ( ;; ) {
-        waiter = ngx_http_rum_sentinel_next(s);
+        waiter = ngx_http_rum_locator_next(&s->locator);
         if (waiter == NULL) {
             break;
         }
@@ -434,66 +354,4 @@ ngx_http_rum_sentinel_address(const redisReply *reply,
     port = ngx_atoi((u_char *) second->str, second->len);
 
     return ngx_http_rum_link_address(&host, port, sockaddr, socklen);
-}
-
-
-/* a sentinel could not tell: the next one, or none */
-
-static void
-ngx_http_rum_sentinel_closed(ngx_http_rum_link_t *link)
-{
-    u_char                    why[sizeof(link->error)];
-    ngx_http_rum_link_t      *waiter;
-    ngx_http_rum_sentinel_t  *s;
-
-    s = link->owner;
-
-    /* nobody waits: it is opened again for the next round */
-
-    if (!s->asking) {
-        ngx_http_rum_link_stop(link);
-        return;
-    }
-
-    if (++s->tries < link->redis->naddrs) {
-        (void) ngx_http_rum_link_start(link);
-        return;
-    }
-
-    ngx_http_rum_link_stop(link);
-
-    s->asking = 0;
-
-    ngx_snprintf(why, sizeof(why), "no sentinel tells the master: %s%Z",
-                 link->error);
-    why[sizeof(why) - 1] = '\0';
-
-    for ( ;; ) {
-        waiter = ngx_http_rum_sentinel_next(s);
-        if (waiter == NULL) {
-            break;
-        }
-
-        ngx_http_rum_link_close(waiter, (char *) why);
-    }
-}
-
-
-static ngx_http_rum_link_t *
-ngx_http_rum_sentinel_next(ngx_http_rum_sentinel_t *s)
-{
-    ngx_queue_t          *q;
-    ngx_http_rum_link_t  *link;
-
-    if (ngx_queue_empty(&s->waiting)) {
-        return NULL;
-    }
-
-    q = ngx_queue_head(&s->waiting);
-    ngx_queue_remove(q);
-
-    link = ngx_queue_data(q, ngx_http_rum_link_t, waiting);
-    link->locating = 0;
-
-    return link;
 }

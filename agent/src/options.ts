@@ -7,13 +7,13 @@ export type Options = Record<string, unknown>;
 
 export const options: Options = {};
 
+let tag: HTMLScriptElement | null;
+
 /*
  * Those of our own tag, in a later task than the script's: whoever gets hold
  * of a page's first element, as document.currentScript does, waits for as long
  * as for all else that the script does.
  */
-let tag: HTMLScriptElement | null;
-
 export const ofTag = [
     () => {
         const find = (which: string) =>
