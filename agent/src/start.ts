@@ -5,7 +5,7 @@
 
 import { options, refused, type Options } from "./options";
 import { drain } from "./send";
-import { silence } from "./session";
+import { silence, silent } from "./session";
 import {
     activation, navigationType, startNavigation,
 } from "./navigation";
@@ -67,14 +67,9 @@ export const start = (
 
         () => begin(navigationType(), activation()),
 
-        /* its first use takes long */
-        () => sessionStorage,
-
-        () => {
-            if (options.consent != "required") {
-                drain();
-            }
-        },
+        /* its first use takes long; not touched without consent */
+        () => silent || sessionStorage,
+        () => silent || drain(),
 
         hold,
         listen,

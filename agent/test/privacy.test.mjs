@@ -233,3 +233,26 @@ test("a frame is no view, unless that is wanted", async () => {
         url.slice(site.url.length)).sort(), ["/framed", "/frames"]);
     await tab.close();
 });
+
+test("without consent sessionStorage is not even looked at", async () => {
+    const tab = await browser.open(site.url + "/consent", {
+        before: () => {
+            const { get } = Object.getOwnPropertyDescriptor(
+                window, "sessionStorage");
+
+            window.looks = 0;
+            Object.defineProperty(window, "sessionStorage", {
+                get() {
+                    looks++;
+                    return get.call(window);
+                },
+            });
+        },
+    });
+
+    await tab.settled();
+    assert.equal(await tab.evaluate(() => looks), 0);
+    await tab.evaluate(() => rum("consent", true));
+    await tab.waitForFunction(() => looks > 0);
+    await tab.close();
+});
